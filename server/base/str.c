@@ -1,9 +1,20 @@
 /* Slices: comparing, trimming, cutting. */
 #include "base/str.h"
 
+static unsigned char lower(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+/* Not strncasecmp: that stops at a NUL and asks the locale. */
 bool str_ieq(struct str a, struct str b)
 {
-    return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.p[i]) != lower(b.p[i]))
+            return false;
+    return true;
 }
 
 struct str str_trim(struct str s)

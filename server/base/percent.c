@@ -1,0 +1,82 @@
+/* Percent-encoding, both ways. */
+#include "base/percent.h"
+
+#define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
+#define QUERY_SAFE "!$'()*,/:;?@"
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* The byte that the sequence at p stands for, or -1. */
+static int sequence_value(const char *p, size_t n)
+{
+    if (n < 3 || *p != '%')
+        return -1;
+    int high = hex_value(p[1]), low = hex_value(p[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+void percent_decode(struct buf *out, struct str s, bool plus_is_space)
+{
+    char *to = s.n ? buf_reserve(out, s.n) : NULL;
+    if (!to)
+        return;
+    size_t n = 0;
+    for (size_t i = 0; i < s.n;) {
+        int byte = sequence_value(s.p + i, s.n - i);
+        if (byte >= 0) {
+            to[n++] = (char)byte;
+            i += 3;
+            continue;
+        }
+        char c = s.p[i++];
+        to[n++] = plus_is_space && c == '+' ? ' ' : c;
+    }
+    out->n += n;
+}
+
+bool percent_is_plain(struct str s, bool plus_is_space)
+{
+    return !s.n || (!memchr(s.p, '%', s.n) && !(plus_is_space && memchr(s.p, '+', s.n)));
+}
+
+static void mark(bool *is_safe, const char *characters)
+{
+    for (; *characters; characters++)
+        is_safe[(unsigned char)*characters] = true;
+}
+
+static void encode(struct buf *out, struct str s, const char *safe, bool space_is_plus)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    bool is_safe[256] = {false};
+    mark(is_safe, UNRESERVED);
+    mark(is_safe, safe);
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (is_safe[c])
+            buf_addc(out, (char)c);
+        else if (space_is_plus && c == ' ')
+            buf_addc(out, '+');
+        else
+            buf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
+    }
+}
+
+void percent_encode(struct buf *out, struct str s, const char *safe)
+{
+    encode(out, s, safe, false);
+}
+
+void percent_encode_query(struct buf *out, struct str s)
+{
+    encode(out, s, QUERY_SAFE, true);
+}

@@ -123,36 +123,36 @@ static void pairs_of_lua_go_in_order(void **state)
     if (LUA_VERSION_NUM < 502)
         skip();
     run(*state, "local out = ''\n"
-                "for k, v in pairs(value.ordered{{'c', 1}, {'a', 2}}) do out = out .. k .. v end\n"
+                "for k, v in pairs(value.ordered{{'c', 1}, {'a', 2}}) do out = out .. k "
+                ".. v end\n"
                 "assert(out == 'c1a2')");
 }
 
 static void a_random_life_agrees_with_a_plain_model(void **state)
 {
-    run(*state,
-        "local o, order = value.ordered(), {}\n"
-        "local seed = 7\n"
-        "local function random(n)\n"
-        "  seed = (seed * 16807) % 2147483647\n"
-        "  return seed % n\n"
-        "end\n"
-        "for step = 1, 20000 do\n"
-        "  local key = random(3) == 0 and random(50) or 'k' .. random(300)\n"
-        "  if random(100) < 55 then\n"
-        "    if o[key] == nil then order[#order + 1] = key end\n"
-        "    o[key] = step\n"
-        "  elseif o[key] then\n"
-        "    for i, k in ipairs(order) do\n"
-        "      if k == key then table.remove(order, i) break end\n"
-        "    end\n"
-        "    o[key] = nil\n"
-        "  end\n"
-        "  if step % 500 == 0 then\n"
-        "    local i = 0\n"
-        "    for k in value.pairs(o) do i = i + 1 assert(order[i] == k) end\n"
-        "    assert(i == #order)\n"
-        "  end\n"
-        "end");
+    run(*state, "local o, order = value.ordered(), {}\n"
+                "local seed = 7\n"
+                "local function random(n)\n"
+                "  seed = (seed * 16807) % 2147483647\n"
+                "  return seed % n\n"
+                "end\n"
+                "for step = 1, 20000 do\n"
+                "  local key = random(3) == 0 and random(50) or 'k' .. random(300)\n"
+                "  if random(100) < 55 then\n"
+                "    if o[key] == nil then order[#order + 1] = key end\n"
+                "    o[key] = step\n"
+                "  elseif o[key] then\n"
+                "    for i, k in ipairs(order) do\n"
+                "      if k == key then table.remove(order, i) break end\n"
+                "    end\n"
+                "    o[key] = nil\n"
+                "  end\n"
+                "  if step % 500 == 0 then\n"
+                "    local i = 0\n"
+                "    for k in value.pairs(o) do i = i + 1 assert(order[i] == k) end\n"
+                "    assert(i == #order)\n"
+                "  end\n"
+                "end");
 }
 
 /* A queue that is always short: its memory must not grow with its life. */
@@ -171,21 +171,24 @@ static void dead_items_are_forgotten(void **state)
 static void keys_come_sorted(void **state)
 {
     lua_State *L = *state;
-    run(L, "local t = {b = 1, a = 1, ['a\\0'] = 1, [''] = 1, ['\\195\\169'] = 1, B = 1,\n"
-           "  [10] = 1, [9] = 1, [-1] = 1, [1.5] = 1, [-1e300] = 1, [1e300] = 1, [-0.5] = 1,\n"
-           "  [true] = 1, [false] = 1, [print] = 1}\n"
-           "local got = {}\n"
-           "for k in value.pairs(t) do got[#got + 1] = k end\n"
-           "local want = {-1e300, -1, -0.5, 1.5, 9, 10, 1e300, '', 'B', 'a', 'a\\0', 'b',\n"
-           "  '\\195\\169', false, true, print}\n"
-           "assert(#got == #want)\n"
-           "for i, k in ipairs(want) do assert(got[i] == k, i) end");
+    run(L,
+        "local t = {b = 1, a = 1, ['a\\0'] = 1, [''] = 1, ['\\195\\169'] = 1, B = 1,\n"
+        "  [10] = 1, [9] = 1, [-1] = 1, [1.5] = 1, [-1e300] = 1, [1e300] = 1, [-0.5] = "
+        "1,\n"
+        "  [true] = 1, [false] = 1, [print] = 1}\n"
+        "local got = {}\n"
+        "for k in value.pairs(t) do got[#got + 1] = k end\n"
+        "local want = {-1e300, -1, -0.5, 1.5, 9, 10, 1e300, '', 'B', 'a', 'a\\0', 'b',\n"
+        "  '\\195\\169', false, true, print}\n"
+        "assert(#got == #want)\n"
+        "for i, k in ipairs(want) do assert(got[i] == k, i) end");
     if (LUA_VERSION_NUM >= 503)
         run(L, "local t = {[math.maxinteger] = 1, [math.mininteger] = 1, [2^63] = 1,\n"
                "  [-2^63 * 1.5] = 1, [0.25] = 1, [2^53 + 1] = 1}\n"
                "local got = {}\n"
                "for k in value.pairs(t) do got[#got + 1] = k end\n"
-               "local want = {-2^63 * 1.5, math.mininteger, 0.25, 2^53 + 1, math.maxinteger,\n"
+               "local want = {-2^63 * 1.5, math.mininteger, 0.25, 2^53 + 1, "
+               "math.maxinteger,\n"
                "  2^63}\n"
                "for i, k in ipairs(want) do assert(got[i] == k, i) end");
     run(L, "local t = {}\n"

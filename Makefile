@@ -65,7 +65,7 @@ OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embedded_files.o
 UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 COUNTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_count.c))
-EMBED := $(shell find lua templates -type f ! -name '.*' ! -name '*.md' | LC_ALL=C sort)
+EMBED := $(shell find lua templates -type f ! -name '.*' ! -name '*.md' 2>/dev/null | LC_ALL=C sort)
 VERSION = $(shell sed -n 's/^.define CFLASK_VERSION "\(.*\)"/\1/p' server/cflask.h)
 # Programs of tests/ may include .c files to reach statics: those stand in for their objects.
 OTHERS = $(filter-out $(BUILD)/server/main.o $(patsubst %.c,$(BUILD)/server/%.o,$(shell \
@@ -102,28 +102,33 @@ $(BUILD)/tests/bench/raw_evhttp: tests/bench/raw_evhttp.c
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D) && $(COMPILE) $< -o $@ $(LDFLAGS) $(PKG_LIBS)
 
-AGAIN = $(MAKE) --no-print-directory
+# A goal that installs calls make again, which then finds the libraries.
 run:
-	@.ci/packages build && $(AGAIN) all .secret
+	@.ci/packages build
+	@$(MAKE) all .secret
 	@SECRET_KEY=$$(cat .secret) $(BUILD)/cflask-lua run apps/todo --debug $(ARGS)
 .secret:
 	@(umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > $@.tmp) && mv $@.tmp $@
 
 test:
-	@.ci/packages build $(filter luajit,$(LUA)) test && $(AGAIN) all units
+	@.ci/packages build $(filter luajit,$(LUA)) test
+	@$(MAKE) all units
 	@BUILD=$(BUILD) tests/run $(SUITES)
 units: $(UNITS)
 unit: $(UNITS)
 	@BUILD=$(BUILD) tests/run unit
 
 lint:
-	@.ci/packages build lint && tests/lint
+	@.ci/packages build lint
+	@tests/lint
 fuzz:
-	@.ci/packages build fuzz && $(AGAIN) FUZZ=1 CC=clang BUILD=$(BUILD)-fuzz fuzzers
+	@.ci/packages build fuzz
+	@$(MAKE) FUZZ=1 CC=clang BUILD=$(BUILD)-fuzz fuzzers
 	@BUILD=$(BUILD)-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(ARGS)
 fuzzers: $(FUZZED)
 bench:
-	@.ci/packages build && $(AGAIN) all counts
+	@.ci/packages build
+	@$(MAKE) all counts
 	@BUILD=$(BUILD) tests/bench/run $(ARGS)
 counts: $(COUNTS) $(BUILD)/tests/bench/raw_evhttp
 
@@ -147,6 +152,7 @@ help:
 -include $(SRC:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZED:=.d) $(COUNTS:=.d)
 .PHONY: all run test units unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
 .DELETE_ON_ERROR:
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += --no-print-directory
+ifeq ($(MAKELEVEL),0)
   MAKEFLAGS += -j$(shell nproc)
 endif

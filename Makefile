@@ -98,7 +98,7 @@ $(UNITS) $(FUZZED) $(COUNTS): $(BUILD)/%: %.c $(OBJ)
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D) && $(COMPILE) -Wno-missing-prototypes -MMD -MP -MF $@.d \
 	  $(if $(FUZZ),-fsanitize=fuzzer) $< $(OTHERS) -o $@ $(LDFLAGS) $(if $(filter %_test,$@),-lcmocka) $(LIBS)
-$(BUILD)/tests/bench/raw_evhttp: tests/bench/raw_evhttp.c
+$(BUILD)/tests/bench/raw_evhttp: tests/bench/raw_evhttp.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D) && $(COMPILE) $< -o $@ $(LDFLAGS) $(PKG_LIBS)
 

@@ -104,7 +104,7 @@ $(BUILD)/tests/bench/raw_evhttp: tests/bench/raw_evhttp.c $(BUILD)/flags
 
 # A goal that installs calls make again, which then finds the libraries.
 run:
-	@.ci/packages build
+	@.ci/packages build $(filter luajit,$(LUA))
 	@$(MAKE) all .secret
 	@SECRET_KEY=$$(cat .secret) $(BUILD)/cflask-lua run apps/todo --debug $(ARGS)
 .secret:
@@ -127,7 +127,7 @@ fuzz:
 	@BUILD=$(BUILD)-fuzz FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(ARGS)
 fuzzers: $(FUZZED)
 bench:
-	@.ci/packages build
+	@.ci/packages build $(filter luajit,$(LUA))
 	@$(MAKE) all counts
 	@BUILD=$(BUILD) tests/bench/run $(ARGS)
 counts: $(COUNTS) $(BUILD)/tests/bench/raw_evhttp

@@ -1,5 +1,5 @@
-/* Lists, ordered dicts and the order of keys. The metatables stand in the registry under the
-   addresses of the statics below, so that no other library's names can meet them. */
+/* Lists, ordered dicts and the order of keys. The metatables stand in the registry under
+   the addresses of the statics below, so that no other library's names can meet them. */
 #include "base/value.h"
 
 #include "base/str.h"
@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Registry keys. An ordered dict's own metatable has its positions under &ordered_key too:
-   that is the mark by which it is known. */
+/* Registry keys. An ordered dict's own metatable has its positions under &ordered_key
+   too: that is the mark by which it is known. */
 static const char list_key, newindex_key, pairs_key, ordered_key;
 
 void value_push_null(lua_State *L)
@@ -86,10 +86,11 @@ void value_push_list(lua_State *L, int n)
 
 /* Ordered dicts. Each has a metatable of its own: items 1..n are the keys in the order in
    which they were set, and the table of positions tells where each key stands. A key that
-   was removed (which no metamethod sees) or set anew after that leaves a dead item behind:
-   one whose key has no value, or another position. */
+   was removed (which no metamethod sees) or set anew after that leaves a dead item
+   behind: one whose key has no value, or another position. */
 
-/* Pushes the metatable and the positions of the ordered dict at index; or nothing: false. */
+/* Pushes the metatable and the positions of the ordered dict at index; or nothing: false.
+ */
 static bool push_order(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
@@ -270,8 +271,8 @@ static struct key read_key(lua_State *L, int index, lua_Integer position)
     return key;
 }
 
-/* An integer against a float key, which is never an integer within 64 bits: Lua has turned
-   such keys into integers. */
+/* An integer against a float key, which is never an integer within 64 bits: Lua has
+   turned such keys into integers. */
 static int compare_mixed(lua_Integer i, lua_Number f)
 {
     if (f >= 0x1p63)
@@ -399,8 +400,8 @@ static int library_ordered(lua_State *L)
     return 1;
 }
 
-/* The iterator of pairs; upvalues: the table, its keys, how many were seen. Keys that have
-   lost their values since are left out, those that came since are not seen. */
+/* The iterator of pairs; upvalues: the table, its keys, how many were seen. Keys that
+   have lost their values since are left out, those that came since are not seen. */
 static int next_pair(lua_State *L)
 {
     lua_Integer i = lua_tointeger(L, lua_upvalueindex(3));

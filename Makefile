@@ -105,8 +105,10 @@ $(BUILD)/tests/bench/raw_evhttp: tests/bench/raw_evhttp.c $(BUILD)/flags
 # A goal that installs calls make again, which then finds the libraries.
 run:
 	@.ci/packages build $(filter luajit,$(LUA))
-	@$(MAKE) all .secret
+	@$(MAKE) ready
 	@SECRET_KEY=$$(cat .secret) $(BUILD)/cflask-lua run apps/todo --debug $(ARGS)
+ready: all .secret
+	@:
 .secret:
 	@(umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > $@.tmp) && mv $@.tmp $@
 
@@ -150,7 +152,7 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
 
 -include $(SRC:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZED:=.d) $(COUNTS:=.d)
-.PHONY: all run test units unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
+.PHONY: all run ready test units unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 ifeq ($(MAKELEVEL),0)

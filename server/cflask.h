@@ -1,4 +1,4 @@
-/* What C modules may ask of the server; they need this file and Lua's headers, no linking. */
+/* What C modules may ask of the server: this file and Lua's headers, without linking. */
 #ifndef CFLASK_H
 #define CFLASK_H
 

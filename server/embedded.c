@@ -15,5 +15,6 @@ static int compare(const void *key, const void *element)
 
 const struct embedded_file *embedded_find(struct str path)
 {
-    return bsearch(&path, embedded_files, embedded_count, sizeof *embedded_files, compare);
+    return bsearch(&path, embedded_files, embedded_count, sizeof *embedded_files,
+                   compare);
 }

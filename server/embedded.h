@@ -10,7 +10,7 @@ struct embedded_file {
     size_t size;               /* bytes */
 };
 
-/* Every file, sorted by the bytes of its path. Made by embed.sh when the server is built. */
+/* Every file, sorted by the bytes of its path. embed.sh makes it at build time. */
 extern const struct embedded_file embedded_files[];
 extern const size_t embedded_count;
 

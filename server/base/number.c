@@ -179,8 +179,10 @@ static int write_fixed(char *out, const struct decimal *d)
 
 static int copy_word(const char *word, char *out)
 {
-    strcpy(out, word);
-    return (int)strlen(word);
+    size_t n = strlen(word);
+
+    memcpy(out, word, n + 1);
+    return (int)n;
 }
 
 int number_format_repr(double value, char out[NUMBER_REPR_SIZE])

@@ -13,7 +13,8 @@ static void finds_each_file(void **state)
 {
     (void)state;
     for (size_t i = 0; i < embedded_count; i++)
-        assert_ptr_equal(embedded_find(str_from(embedded_files[i].path)), embedded_files + i);
+        assert_ptr_equal(embedded_find(str_from(embedded_files[i].path)),
+                         embedded_files + i);
 }
 
 static void is_sorted(void **state)

@@ -1,0 +1,400 @@
+-- The commands of the command line. Each takes what cli.lua read from the words and
+-- wrong(fmt, ...), which ends with a message and exit status 2; it returns the exit status.
+local config = require "cflask.config"
+local core = require "cflask.core"
+local loader = require "cflask.loader"
+local paths = require "cflask.paths"
+
+local commands = {}
+
+-- ## run
+
+local function port_of(value, wrong)
+    local port = tonumber(value)
+    if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
+        wrong("the port must be a number from 0 to 65535, not %s", tostring(value))
+    end
+    return math.floor(port)
+end
+
+local function refuse_unbuilt(options, wrong)
+    if options.workers and options.workers ~= "1" then
+        wrong("--workers is not built yet: one worker serves; leave it out")
+    elseif options.cert or options.key then
+        wrong("--%s is not built yet: put a TLS proxy in front and leave it out",
+              options.cert and "cert" or "key")
+    end
+end
+
+-- The first of the values that is there.
+local function first(...)
+    for i = 1, select("#", ...) do
+        local value = (select(i, ...))
+        if value ~= nil and value ~= "" then
+            return value
+        end
+    end
+    return nil
+end
+
+-- The settings of a server: the command line's, else the environment's, else app:run{}'s.
+local function settings_of(app, options, wrong)
+    local noted = app._run_options or {}
+    local debug_mode = app.config.DEBUG and true or false
+    return {
+        app = app._handle, lua_app = app, name = app.name, debug = debug_mode,
+        host = first(options.host, core.getenv("CFLASK_RUN_HOST"), noted.host, "127.0.0.1"),
+        port = port_of(first(options.port, core.getenv("CFLASK_RUN_PORT"), noted.port, 5000),
+                       wrong),
+        unix = first(options.unix, noted.unix),
+        access_log = first(options["access-log"], noted.access_log, debug_mode),
+        before_serving = app._before_serving, after_serving = app._after_serving,
+    }
+end
+
+-- Serves an app until it is told to stop.
+local function serve(app, options, wrong)
+    local is_fine, message = pcall(config.check, app.config)
+    if not is_fine then
+        io.stderr:write("cflask-lua: ", message, "\n")
+        return 1
+    end
+    local settings = settings_of(app, options, wrong)
+    core.set_log_level(settings.debug and "debug" or "info")
+    function settings.on_listening(url)
+        io.stderr:write(("cflask-lua %s serves %s on %s (%sCtrl-C ends)\n"):format(
+            core.version, app.name, url, settings.debug and "debug mode, " or ""))
+    end
+    is_fine, message = core.serve(settings)
+    if not is_fine then
+        io.stderr:write("cflask-lua: ", tostring(message), "\n")
+        return 1
+    end
+    return 0
+end
+
+-- While serving, what is printed goes to the log.
+local function print_to_log()
+    rawset(_G, "print", function(...)
+        local words = {}
+        for i = 1, select("#", ...) do
+            words[i] = tostring((select(i, ...)))
+        end
+        core.log("info", table.concat(words, "\t"))
+    end)
+end
+
+function commands.run(found, wrong)
+    local options = found.options
+    refuse_unbuilt(options, wrong)
+    if options.port then
+        port_of(options.port, wrong)
+    end
+    if options.debug then
+        core.setenv("CFLASK_DEBUG", "1")
+    end
+    print_to_log()
+    return serve(loader.load(found.app), options, wrong)
+end
+
+-- ## routes
+
+-- The methods that a rule answers, as the listing shows them.
+local function methods_of(rule)
+    local methods, seen = {}, {}
+    for _, method in ipairs(rule.methods) do
+        methods[#methods + 1] = method
+        seen[method] = true
+    end
+    if seen.GET and not seen.HEAD then
+        table.insert(methods, "HEAD")
+    end
+    if rule.automatic_options then
+        table.insert(methods, "OPTIONS")
+    end
+    table.sort(methods)
+    return methods
+end
+
+-- Appends the routes of an app, and of those mounted in it below their prefixes.
+local function collect(app, prefix, rows)
+    for _, rule in ipairs(app._rules) do
+        table.insert(rows, {
+            endpoint = rule.endpoint, methods = core.json.array(methods_of(rule)),
+            rule = prefix .. rule.text,
+            host = rule.options.host, subdomain = rule.options.subdomain,
+        })
+    end
+    for _, mount in ipairs(app._mounts) do
+        collect(mount.app, prefix .. mount.prefix:gsub("/+$", ""), rows)
+    end
+    return rows
+end
+
+local function print_table(rows)
+    local lines, widths = {{"Endpoint", "Methods", "Rule"}}, {0, 0, 0}
+    for _, row in ipairs(rows) do
+        local where = row.host or row.subdomain
+        table.insert(lines, {row.endpoint, table.concat(row.methods, ", "),
+                             (where and "//" .. where or "") .. row.rule})
+    end
+    for _, line in ipairs(lines) do
+        for i, text in ipairs(line) do
+            widths[i] = math.max(widths[i], #text)
+        end
+    end
+    table.insert(lines, 2, {("-"):rep(widths[1]), ("-"):rep(widths[2]), ("-"):rep(widths[3])})
+    local shape = ("%%-%ds  %%-%ds  %%s\n"):format(widths[1], widths[2])
+    for _, line in ipairs(lines) do
+        io.stdout:write(shape:format(line[1], line[2], line[3]))
+    end
+end
+
+function commands.routes(found)
+    local rows = core.json.array(collect(loader.load(found.app), "", {}))
+    table.sort(rows, function(a, b)
+        if a.endpoint ~= b.endpoint then
+            return a.endpoint < b.endpoint
+        end
+        return a.rule < b.rule
+    end)
+    if found.options.json then
+        io.stdout:write(core.json.encode(rows, {indent = 2}), "\n")
+    else
+        print_table(rows)
+    end
+    return 0
+end
+
+-- ## The app's own commands
+
+-- The exit status that a command's result stands for.
+local function status_of(result)
+    if result == false then
+        return 1
+    elseif type(result) == "number" then
+        return math.floor(result) % 256
+    end
+    return 0
+end
+
+local function known_commands(app)
+    local names = {}
+    for name in pairs(app._commands) do
+        table.insert(names, name)
+    end
+    table.sort(names)
+    return names[1] and "its commands are " .. table.concat(names, ", ")
+        or "it has no commands of its own"
+end
+
+-- Runs a command of the app's: words[1] is its name. Returns the exit status, what it raised
+-- (or nil) and the traceback.
+function commands.run_own(app, words)
+    local command = app._commands[words[1]]
+    if not command then
+        print(("the app %s has no command %s: %s"):format(app.name, tostring(words[1]),
+                                                         known_commands(app)))
+        return 2
+    end
+    local raised, trace
+    local function keep(err)
+        raised, trace = err, debug.traceback(tostring(err), 2)
+    end
+    local args, count = {}, #words - 1
+    for i = 1, count do
+        args[i] = words[i + 1]
+    end
+    local result = core.with_app(app._handle, function()
+        local is_fine, value = xpcall(command.fn, keep, (table.unpack or unpack)(args, 1, count))
+        return is_fine and status_of(value) or 1
+    end)
+    return result, raised, trace
+end
+
+function commands.own(found, wrong)
+    local app = loader.load(found.app)
+    if not app._commands[found.own] then
+        wrong("%s has no command %s: %s", found.app, found.own, known_commands(app))
+    end
+    local words = {found.own}
+    for _, word in ipairs(found.rest) do
+        table.insert(words, word)
+    end
+    local status, _, trace = commands.run_own(app, words)
+    if trace then
+        io.stderr:write(trace, "\n")
+    end
+    return status
+end
+
+-- ## lua
+
+function commands.lua(found, wrong)
+    if not found.app then
+        wrong("which script? As in: cflask-lua lua script.lua")
+    elseif not core.is_file(found.app) then
+        wrong("there is no file %s", found.app)
+    end
+    local chunk, message = loadfile(found.app)
+    if not chunk then
+        io.stderr:write("cflask-lua: ", message, "\n")
+        return 1
+    end
+    rawset(_G, "arg", {[0] = found.app})
+    for i, word in ipairs(found.rest) do
+        arg[i] = word
+    end
+    local unpack = table.unpack or unpack
+    local is_fine, trace = xpcall(chunk, debug.traceback, unpack(found.rest))
+    if not is_fine then
+        io.stderr:write("cflask-lua: ", tostring(trace), "\n")
+        return 1
+    elseif loader.last_run() then
+        return serve(loader.last_run(), {}, wrong)
+    end
+    return 0
+end
+
+-- ## test
+
+-- busted's options that take a value as their next word.
+local VALUED = {}
+for name in ([[-p --pattern --exclude-pattern -e -o --output -C --directory -f --config-file
+    --coverage-config-file -t --tags --exclude-tags --filter --filter-out -m --lpath --cpath
+    -r --run --repeat --seed --lang --loaders --helper --lua -Xoutput -Xhelper]])
+    :gmatch("%S+") do
+    VALUED[name] = true
+end
+
+-- The files and folders among busted's words.
+local function roots_of(words)
+    local roots, at = {}, 1
+    while at <= #words do
+        local word = words[at]
+        if VALUED[word] then
+            at = at + 1
+        elseif word:sub(1, 1) ~= "-" then
+            table.insert(roots, word)
+        end
+        at = at + 1
+    end
+    return roots
+end
+
+-- The folder of the app that a test lies in: the nearest one above with app.lua or init.lua.
+local function app_folder(path)
+    local folder = paths.absolute(path)
+    while folder ~= "/" and folder ~= "." do
+        if core.is_file(folder .. "/app.lua") or core.is_file(folder .. "/init.lua") then
+            return folder
+        end
+        folder = paths.folder(folder)
+    end
+    return nil
+end
+
+-- Ends busted: what it calls instead of os.exit.
+local Ended = {}
+
+-- Runs fn with an os.exit that ends fn alone when busted itself calls it. Anybody else's
+-- call is an error: it would end the tests without a result.
+local function without_exit(fn)
+    local old = os.exit
+    os.exit = function(code)
+        local caller = debug.getinfo(2, "S")
+        if caller and caller.source:find("busted/compatibility.lua", 1, true) then
+            error(setmetatable({code = code}, Ended), 0)
+        end
+        error("os.exit was called in a test", 2)
+    end
+    local is_fine, result = xpcall(fn, function(raised)
+        return getmetatable(raised) == Ended and raised
+            or debug.traceback(tostring(raised), 2)
+    end)
+    os.exit = old
+    return is_fine, result
+end
+
+local function exit_status(code)
+    if code == nil or code == true then
+        return 0
+    end
+    return code == false and 1 or code
+end
+
+-- The words with a folder of tests added where they name none.
+local function with_root(words, roots)
+    local all = {[0] = "cflask-lua test"}
+    for i, word in ipairs(words) do
+        all[i] = word
+    end
+    if #roots == 0 and not core.is_file(".busted") then
+        for _, folder in ipairs{"tests", "spec"} do
+            if core.is_dir(folder) then
+                table.insert(all, folder)
+                break
+            end
+        end
+    end
+    return all
+end
+
+-- Modules that must be the same ones in every test file: busted loads what comes later anew
+-- for each.
+local function load_all()
+    for _, name in ipairs{"cflask", "cflask.testing", "cflask.commands"} do
+        require(name)
+    end
+end
+
+function commands.test(found)
+    local words = found.rest
+    if words[1] == "--" then
+        words = {(table.unpack or unpack)(words, 2)}
+    elseif words[1] == "--help" or words[1] == "-h" then
+        io.stdout:write(require("cflask.usage").text("test"))
+        return 0
+    end
+    local is_there, runner = pcall(require, "busted.runner")
+    if not is_there then
+        io.stderr:write("cflask-lua: busted can't be loaded: install lua-busted\n")
+        return 1
+    end
+    load_all()
+    local roots = roots_of(words)
+    loader.put_on_path(core.getcwd())
+    for _, root in ipairs(roots) do
+        local folder = app_folder(root)
+        if folder then
+            loader.put_on_path(folder)
+        end
+    end
+    rawset(_G, "arg", with_root(words, roots))
+    -- The chunk's name has no "@", so that busted calls itself "busted" in its messages.
+    local start = load("local run = ... ; run({standalone = false})", "=cflask-lua test")
+    local is_fine, result = without_exit(function() start(runner) end)
+    if is_fine then
+        return 0
+    elseif getmetatable(result) == Ended then
+        return exit_status(result.code)
+    end
+    io.stderr:write("cflask-lua: ", tostring(result), "\n")
+    return 1
+end
+
+-- ## version, and what is not built yet
+
+function commands.version()
+    io.stdout:write(("cflask-lua %s (%s)\n"):format(core.version, jit and jit.version
+                                                    or _VERSION))
+    return 0
+end
+
+for _, name in ipairs{"shell", "new", "check"} do
+    commands[name] = function(_, wrong)
+        wrong("%s is not built yet: it comes with a later version", name)
+    end
+end
+
+return commands

@@ -1,0 +1,72 @@
+-- What --help prints.
+local usage = {}
+
+local MAIN = [[
+usage: cflask-lua [run] APP [options]     serve an app
+       cflask-lua routes APP [--json]     list its routes
+       cflask-lua APP NAME [words]        run a command of the app's own
+       cflask-lua test [busted options]   run tests under busted
+       cflask-lua lua FILE [words]        run a Lua script with our modules at hand
+       cflask-lua version                 say which version this is
+
+APP is a Lua file that returns an app, a folder with app.lua or init.lua, or
+module:factory. Without it, CFLASK_APP, ./app.lua or ./init.lua is taken.
+`cflask-lua COMMAND --help` tells more of one command.
+]]
+
+local RUN = [[
+usage: cflask-lua [run] APP [options]
+
+Serves an app. Options may stand before or after APP.
+
+  --host ADDRESS    listen there (127.0.0.1); CFLASK_RUN_HOST
+  --port NUMBER     on this port (5000), 0 for any free one; CFLASK_RUN_PORT
+  --unix PATH       listen on a Unix socket instead
+  --debug           debug mode: tracebacks in the browser, more in the log; CFLASK_DEBUG=1
+  --access-log      write a line for each request (on with --debug)
+
+`.env` in the app's folder and in the working directory is read first; what the
+environment has already wins. Ctrl-C ends the server.
+]]
+
+local ROUTES = [[
+usage: cflask-lua routes APP [--json]
+
+Lists the routes of an app: endpoint, methods, rule. With --json as a JSON list of
+{"endpoint", "methods", "rule"}, for other programs.
+]]
+
+local TEST = [[
+usage: cflask-lua test [busted options] [files or folders]
+
+Runs tests under busted, inside this program. The folder of the app that the tests lie in
+is on package.path. Without files or folders, ./tests or ./spec is taken. The exit status
+is busted's. `cflask-lua test -- --help` lists busted's own options.
+]]
+
+local SCRIPT = [[
+usage: cflask-lua lua FILE [words]
+
+Runs a Lua script; `...` and `arg` are the words. `require "cflask"` works in it. When the
+script has called app:run(), that app is served afterwards.
+]]
+
+local VERSION = [[
+usage: cflask-lua version
+
+Prints the versions of cflask-lua and of Lua.
+]]
+
+local LATER = "%s comes with a later version.\n"
+
+usage.COMMANDS = {
+    run = RUN, routes = ROUTES, test = TEST, lua = SCRIPT, version = VERSION, help = MAIN,
+    shell = LATER:format("shell"), new = LATER:format("new"), check = LATER:format("check"),
+}
+
+-- The help of a command, or that of the program for nil.
+function usage.text(command)
+    return usage.COMMANDS[command or "help"]
+end
+
+return usage

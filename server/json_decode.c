@@ -272,9 +272,10 @@ struct container {
 /* Few slots wait on deep levels, for LuaJIT has only 8,000 for a C function. */
 static int open_container(struct reader *r, struct container *c)
 {
-    if (++r->depth > JSON_MAX_DEPTH)
-        return refuse(r, r->p, "more than 1000 levels");
+    r->depth++;
     *c = (struct container){.limit = r->depth <= 8 ? 128 : 4};
+    if (r->depth > JSON_MAX_DEPTH)
+        return refuse(r, r->p, "more than 1000 levels");
     if (!lua_checkstack(r->L, c->limit + 8))
         return refuse(r, r->p, "too many levels for Lua's stack");
     r->p++;

@@ -263,7 +263,7 @@ static bool is_within_itself(const struct level *at)
 static void fail_cycle(struct writer *w, const struct level *at)
 {
     const struct level *outermost = at;
-    for (const struct level *l = at; l; l = l->up) {
+    for (const struct level *l = at->up; l; l = l->up) {
         if (is_within_itself(l))
             outermost = l;
     }

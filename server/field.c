@@ -194,7 +194,7 @@ static struct str unquote_parameter(struct arena *a, struct str s)
     if (!is_quoted_string(s))
         return s;
     s = (struct str){s.p + 1, s.n - 2};
-    char *to = arena_alloc(a, s.n);
+    char *to = arena_alloc(a, s.n + 1);
     size_t n = 0;
     for (size_t i = 0; to && i < s.n; i++) {
         char c = s.p[i];

@@ -16,6 +16,11 @@
 /* Ends a coroutine that is parked or failed; its pending to-be-closed variables are closed. */
 #define luax_closethread(co) lua_resetthread(co)
 
+/* The one Lua value that goes with a userdata (made with lua_newuserdatauv(L, size, 1)); it
+   must be a table, and is read only after it was set. */
+#define luax_setuservalue(L, i) lua_setiuservalue(L, i, 1)
+#define luax_getuservalue(L, i) lua_getiuservalue(L, i, 1)
+
 #else /* LuaJIT: Lua 5.1's API, with some of 5.2's */
 
 #include <math.h>
@@ -24,10 +29,13 @@
 #define LUA_OK 0
 #define lua_rawlen lua_objlen
 #define lua_isyieldable(L) (!lua_pushthread(L) ? (lua_pop(L, 1), 1) : (lua_pop(L, 1), 0))
+#undef luaL_newlib /* LuaJIT's own wants an array, not a pointer */
 #define luaL_newlib(L, l) (lua_newtable(L), luaL_setfuncs(L, l, 0))
 #define luaL_len(L, i) ((lua_Integer)lua_objlen(L, i))
 #define lua_pushglobaltable(L) lua_pushvalue(L, LUA_GLOBALSINDEX)
 #define luax_closethread(co) lua_settop(co, 0)
+#define luax_setuservalue(L, i) lua_setfenv(L, i)
+#define luax_getuservalue(L, i) lua_getfenv(L, i)
 #define LUA_MAXINTEGER INT64_MAX
 #define LUA_MININTEGER INT64_MIN
 

@@ -64,6 +64,7 @@ SRC   := $(sort $(wildcard server/*.c server/base/*.c server/jinja/*.c server/mo
 OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embedded_files.o
 UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
+DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*_driver.c))
 COUNTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_count.c))
 EMBED := $(shell find lua templates -type f ! -name '.*' ! -name '*.md' 2>/dev/null | LC_ALL=C sort)
 VERSION = $(shell sed -n 's/^.define CFLASK_VERSION "\(.*\)"/\1/p' server/cflask.h)
@@ -94,7 +95,7 @@ $(BUILD)/flags: FORCE
 $(BUILD)/embedded_list: FORCE
 	$(file >$@.new,$(EMBED))@cmp -s $@.new $@ || cp $@.new $@
 
-$(UNITS) $(FUZZED) $(COUNTS): $(BUILD)/%: %.c $(OBJ)
+$(UNITS) $(DRIVERS) $(FUZZED) $(COUNTS): $(BUILD)/%: %.c $(OBJ)
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D) && $(COMPILE) -Wno-missing-prototypes -MMD -MP -MF $@.d \
 	  $(if $(FUZZ),-fsanitize=fuzzer) $< $(OTHERS) -o $@ $(LDFLAGS) $(if $(filter %_test,$@),-lcmocka) $(LIBS)
@@ -114,9 +115,10 @@ ready: all .secret
 
 test:
 	@.ci/packages build $(filter luajit,$(LUA)) test
-	@$(MAKE) all units
+	@$(MAKE) all units drivers
 	@BUILD=$(BUILD) tests/run $(SUITES)
 units: $(UNITS)
+drivers: $(DRIVERS)
 unit: $(UNITS)
 	@BUILD=$(BUILD) tests/run unit
 
@@ -151,8 +153,8 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
 
--include $(SRC:%.c=$(BUILD)/%.d) $(UNITS:=.d) $(FUZZED:=.d) $(COUNTS:=.d)
-.PHONY: all run ready test units unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
+-include $(SRC:%.c=$(BUILD)/%.d) $(addsuffix .d,$(UNITS) $(DRIVERS) $(FUZZED) $(COUNTS))
+.PHONY: all run ready test units drivers unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 ifeq ($(MAKELEVEL),0)

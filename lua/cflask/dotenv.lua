@@ -46,7 +46,7 @@ local function read_value(text, at)
         return value, behind
     end
     local line, behind = text:match("^([^\r\n]*)()", at)
-    line = line:gsub("^#.*", ""):gsub("%s+#.*", ""):gsub("%s+$", "")
+    line = line:gsub("%s+#.*", ""):gsub("%s+$", "")
     return line, behind
 end
 

@@ -1,0 +1,196 @@
+-- The command line, run as a program: build/cflask-lua, or what CFLASK_BIN names.
+local core = require "cflask.core"
+
+local BIN = os.getenv("CFLASK_BIN") or core.getcwd() .. "/build/cflask-lua"
+local folder
+
+-- What a command prints (both outputs together) and its exit status.
+local function run(words, environment)
+    local pipe = assert(io.popen(("cd %s && %s %s %s 2>&1; echo \"exit $?\"")
+        :format(folder, environment or "", BIN, words)))
+    local text = pipe:read("a")
+    pipe:close()
+    local output, status = text:match("^(.*)exit (%d+)\n$")
+    return output, tonumber(status)
+end
+
+local function write(name, text)
+    local file = assert(io.open(folder .. "/" .. name, "wb"))
+    file:write(text)
+    file:close()
+end
+
+setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    os.execute("mkdir -p " .. folder .. "/tests")
+    write("hello.lua", [[
+        local flask = require "cflask"
+        local app = flask.Flask(...)
+        app:get("/", function() return "Hello World!" end)
+        app:post("/users/<int:id>", "user", function() return "" end)
+        app:cli("init-db", function(...) print("made", ...) return 3 end, "makes the tables")
+        app:cli("wait", function() flask.sleep(0.01) print("waited") end)
+        app:cli("broken", function() error("broken command") end)
+        return app
+    ]])
+    write("syntax.lua", "local x = = 1")
+    write("broken.lua", "local t\nprint(t.x)")
+    write("script.lua", "print(#arg, arg[1], ..., require('cflask').version ~= nil)")
+    write("exits.lua", "os.exit(7)")
+    write("tests/fine_spec.lua", "it('is fine', function() assert.is_true(true) end)")
+    write("tests/bad_spec.lua", "it('is bad', function() assert.is_true(false) end)")
+    write("tests/exit_spec.lua", "it('exits', function() os.exit(0) end)")
+end)
+
+teardown(function() os.execute("rm -r " .. folder) end)
+
+describe("cflask-lua routes", function()
+    it("lists endpoint, methods and rule", function()
+        local output, status = run("routes hello.lua")
+        assert.equal(0, status)
+        assert.truthy(output:find("user +OPTIONS, POST +/users/<int:id>"), output)
+        assert.truthy(output:find("static +GET, HEAD, OPTIONS +/static/<path:filename>"), output)
+    end)
+
+    it("writes JSON", function()
+        local output, status = run("routes --json hello.lua")
+        assert.equal(0, status)
+        local rows = core.json.decode(output)
+        local found
+        for _, row in ipairs(rows) do
+            found = row.endpoint == "user" and row or found
+        end
+        assert.equal("/users/<int:id>", found.rule)
+        assert.equal("OPTIONS", found.methods[1])
+    end)
+
+    it("takes the app from CFLASK_APP", function()
+        assert.equal(0, select(2, run("routes", "CFLASK_APP=hello.lua")))
+    end)
+end)
+
+describe("an app's own command", function()
+    it("gets its words and gives the exit status", function()
+        local output, status = run("hello.lua init-db a --b")
+        assert.equal("made\ta\t--b\n", output)
+        assert.equal(3, status)
+    end)
+
+    it("may wait", function()
+        assert.equal("waited\n", (run("hello.lua wait")))
+    end)
+
+    it("that fails prints its traceback", function()
+        local output, status = run("hello.lua broken")
+        assert.equal(1, status)
+        assert.truthy(output:find("broken command", 1, true))
+        assert.truthy(output:find("stack traceback", 1, true))
+    end)
+
+    it("that is unknown is told so", function()
+        local output, status = run("hello.lua nope")
+        assert.equal(2, status)
+        assert.truthy(output:find("its commands are broken, init-db, wait", 1, true), output)
+    end)
+
+    it("may be called with CFLASK_APP", function()
+        assert.equal("made\tx\n", (run("init-db x", "CFLASK_APP=hello.lua")))
+    end)
+end)
+
+describe("wrong use", function()
+    it("is one line that says what to do, and exit status 2", function()
+        for words, expected in pairs{
+            ["nowhere.lua"] = "there is no app nowhere.lua",
+            ["hello.lua --prot 1"] = "did you mean --port?",
+            ["hello.lua --port"] = "needs a value",
+            ["hello.lua --port=x"] = "the port must be a number",
+            ["hello.lua --port 70000"] = "the port must be a number",
+            ["hello.lua --debug=1"] = "takes no value",
+            ["hello.lua --workers 2"] = "--workers is not built yet",
+            ["hello.lua --cert adhoc"] = "--cert is not built yet",
+            ["--key x hello.lua"] = "--key is not built yet",
+            ["hello.lua --json"] = "is not one of run",
+            ["shell hello.lua"] = "shell is not built yet",
+            ["new shop"] = "new is not built yet",
+            ["check hello.lua"] = "check is not built yet",
+            ["run hello.lua other.lua"] = "takes one app",
+            ["run"] = "which app?",
+            [""] = "which app?",
+            ["lua"] = "which script?",
+            ["lua nowhere.lua"] = "there is no file nowhere.lua",
+        } do
+            local output, status = run(words)
+            assert.equal(2, status, words .. ": " .. output)
+            assert.truthy(output:find(expected, 1, true), output)
+            assert.truthy(output:find("^cflask%-lua: [^\n]+\n$"), output)
+        end
+    end)
+end)
+
+describe("an app that fails to load", function()
+    it("with a syntax error is one message and exit status 1", function()
+        local output, status = run("syntax.lua")
+        assert.equal(1, status)
+        assert.truthy(output:find("syntax.lua:1:", 1, true))
+        assert.truthy(output:find("^[^\n]+\n$"), output)
+    end)
+
+    it("prints its traceback and exits with 1", function()
+        local output, status = run("routes broken.lua")
+        assert.equal(1, status)
+        assert.truthy(output:find("broken.lua:2:", 1, true))
+        assert.truthy(output:find("stack traceback", 1, true))
+    end)
+end)
+
+describe("cflask-lua lua", function()
+    it("runs a script with its words", function()
+        local output, status = run("lua script.lua a b")
+        assert.equal(0, status)
+        assert.equal("2\ta\ta\ttrue\n", output)
+    end)
+
+    it("gives the script's exit status", function()
+        assert.equal(7, select(2, run("lua exits.lua")))
+        assert.equal(1, select(2, run("lua broken.lua")))
+    end)
+end)
+
+describe("cflask-lua test", function()
+    it("passes options, output and exit status through", function()
+        local output, status = run("test -o TAP tests/fine_spec.lua")
+        assert.equal(0, status)
+        assert.truthy(output:find("ok 1", 1, true), output)
+        output, status = run("test tests/bad_spec.lua")
+        assert.equal(1, status)
+        assert.truthy(output:find("0 successes / 1 failure", 1, true), output)
+    end)
+
+    it("takes ./tests when no file is named", function()
+        local output = run("test --exclude-pattern=exit")
+        assert.truthy(output:find("1 success / 1 failure", 1, true), output)
+    end)
+
+    it("does not let a test end it unseen", function()
+        local output, status = run("test tests/exit_spec.lua")
+        assert.equal(1, status)
+        assert.truthy(output:find("os.exit was called in a test", 1, true), output)
+    end)
+end)
+
+describe("help and version", function()
+    it("exist for the program and each command", function()
+        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help",
+                               "test --help", "version --help", "hello.lua --help"} do
+            local output, status = run(words)
+            assert.equal(0, status)
+            assert.truthy(output:find("usage: cflask-lua", 1, true), words .. ": " .. output)
+        end
+        local output, status = run("version")
+        assert.equal(0, status)
+        assert.truthy(output:find("^cflask%-lua %d"), output)
+        assert.equal(output, (run("--version")))
+    end)
+end)

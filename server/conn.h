@@ -1,0 +1,24 @@
+/* STEP 1: clients over evhttp, with their limits and deadlines. The only file that knows evhttp. */
+#ifndef CONN_H
+#define CONN_H
+
+#include "options.h"
+
+struct app;
+struct evconnlistener;
+struct event_base;
+struct conns;
+
+/* Serves the clients that the listener accepts; the listener is the conns' from now on.
+   is_secure says that requests came by https. NULL when memory is out. */
+struct conns *conns_new(struct event_base *base, struct evconnlistener *listener,
+                        struct app *app, const struct options *options);
+
+/* Accepts nobody any more, closes idle connections, and lets each other one end with its
+   answer. `on_empty(arg)` is called once no connection is left, perhaps at once. */
+void conns_drain(struct conns *conns, void (*on_empty)(void *arg), void *arg);
+
+/* Closes every connection at once and frees all. */
+void conns_free(struct conns *conns);
+
+#endif

@@ -1,0 +1,213 @@
+/* One request and its answer: begun at the head's first byte, routed when the head is there,
+   given back after the last teardown function. dispatch.c has what happens in between. */
+#include "app.h"
+#include "dispatch.h"
+#include "log.h"
+#include "request_lua.h"
+#include <stdlib.h>
+
+#define MOST_KEPT 256 /* exchanges that wait for the next request */
+
+static struct exchange *kept;
+static int n_kept;
+
+static void go_on(struct task *task);
+
+static struct exchange *make(struct app *app)
+{
+    struct exchange *ex = calloc(1, sizeof *ex);
+    if (!ex)
+        return NULL;
+    task_init(&ex->task, app->L, &ex->context, go_on);
+    return ex;
+}
+
+static void init(struct exchange *ex, struct app *app, struct sink *sink)
+{
+    request_init(&ex->request);
+    response_init(&ex->quick);
+    ex->request.app = app;
+    ex->context = (struct context){app, ex, LUA_NOREF};
+    ex->answer = NULL;
+    ex->answer_ref = ex->error_ref = ex->traceback_ref = LUA_NOREF;
+    ex->stage = ex->i = ex->n_args = ex->n_failures = ex->error_status = 0;
+    ex->is_calling = ex->is_head_sent = ex->is_unhandled = ex->is_propagated = false;
+    ex->has_after_this = false;
+    ex->is_chunked = ex->has_length = ex->must_close = false;
+    ex->length = ex->sent = ex->sent_before_turn = 0;
+    ex->sink = sink;
+    ex->on_end = NULL;
+    clock_gettime(CLOCK_MONOTONIC, &ex->began);
+}
+
+struct exchange *exchange_new(struct app *app, struct sink *sink)
+{
+    struct exchange *ex = kept;
+    if (ex && ex->task.L == app->L) {
+        kept = ex->next_free;
+        n_kept--;
+    } else {
+        ex = make(app);
+    }
+    if (ex)
+        init(ex, app, sink);
+    return ex;
+}
+
+/* What the request holds, but not its coroutine and first memory, which the next one uses. */
+static void clear(struct exchange *ex)
+{
+    lua_State *L = ex->task.L;
+    task_stop(&ex->task);
+    lua_settop(ex->task.co, 0);
+    if (ex->context.locals != LUA_NOREF)
+        context_clear(L, &ex->context);
+    if (ex->answer_ref != LUA_NOREF)
+        luaL_unref(L, LUA_REGISTRYINDEX, ex->answer_ref);
+    if (ex->error_ref != LUA_NOREF)
+        luaL_unref(L, LUA_REGISTRYINDEX, ex->error_ref);
+    if (ex->traceback_ref != LUA_NOREF)
+        luaL_unref(L, LUA_REGISTRYINDEX, ex->traceback_ref);
+    if (ex->request.is_matched)
+        route_result_close(L, &ex->request.match);
+    response_clear(L, &ex->quick);
+    request_clear(&ex->request);
+}
+
+static void destroy(struct exchange *ex)
+{
+    task_end(&ex->task);
+    arena_free(&ex->request.arena);
+    free(ex);
+}
+
+void exchange_free(struct exchange *ex)
+{
+    clear(ex);
+    if (n_kept >= MOST_KEPT) {
+        destroy(ex);
+        return;
+    }
+    ex->next_free = kept;
+    kept = ex;
+    n_kept++;
+}
+
+void exchange_finish(struct exchange *ex)
+{
+    log_access(ex);
+    if (ex->on_end)
+        ex->on_end(ex);
+    else
+        exchange_free(ex);
+}
+
+void exchange_abandon(struct exchange *ex)
+{
+    ex->sink = NULL;
+    exchange_free(ex);
+}
+
+void exchanges_close(void)
+{
+    while (kept) {
+        struct exchange *ex = kept;
+        kept = ex->next_free;
+        destroy(ex);
+    }
+    n_kept = 0;
+}
+
+/* The task was woken, or has its next turn. */
+static void go_on(struct task *task)
+{
+    struct exchange *ex = (struct exchange *)task;
+    ex->n_args = task->n_values;
+    if (!ex->is_calling)
+        task->state = TASK_IDLE;
+    ex->sent_before_turn = ex->sent;
+    dispatch_request(ex);
+}
+
+/* ---- STEP 3 ---- */
+
+static struct str without_port(struct str host)
+{
+    const char *colon = host.n ? memrchr(host.p, ':', host.n) : NULL;
+    const char *bracket = host.n ? memrchr(host.p, ']', host.n) : NULL;
+    if (colon && (!bracket || colon > bracket))
+        host.n = (size_t)(colon - host.p);
+    return host;
+}
+
+/* Follows mounts to the app that serves the path. */
+static void find_app(struct request *r)
+{
+    const struct mount *mount;
+    r->path = r->head.path;
+    r->root_path = STR("");
+    while ((mount = app_find_mount(r->app, without_port(request_host(r)), r->path))) {
+        r->app = mount->app;
+        r->path = str_skip(r->path, mount->prefix.n);
+        r->root_path = (struct str){r->head.path.p, r->root_path.n + mount->prefix.n};
+    }
+}
+
+/* What the head alone says can't be served; the app's error handlers answer. */
+static int refusal_of(const struct request *r)
+{
+    if (str_eq(r->head.method, STR("CONNECT")))
+        return 501;
+    if (r->head.expects_other)
+        return 417;
+    switch (r->match.outcome) {
+    case ROUTE_NOT_FOUND:
+        return 404;
+    case ROUTE_METHOD_NOT_ALLOWED:
+        return 405;
+    case ROUTE_FAILED:
+        return 500;
+    default:
+        return 0;
+    }
+}
+
+static void route(struct exchange *ex)
+{
+    struct request *r = &ex->request;
+    find_app(r);
+    ex->context.app = r->app;
+    if (r->path.n == 0 || r->path.p[0] == '/')
+        request_match(ex);
+    else /* `OPTIONS *` asks about the server as a whole; CONNECT is refused below */
+        r->match = (struct route_result){.outcome = ROUTE_OPTIONS, .rule = -1};
+    bool has_rule = (r->match.outcome == ROUTE_FOUND || r->match.outcome == ROUTE_OPTIONS) &&
+                    r->match.rule >= 0 && r->match.rule < r->app->n_plans;
+    r->plan = has_rule ? &r->app->plans[r->match.rule] : &r->app->unmatched;
+    if (!r->refusal)
+        r->refusal = refusal_of(r);
+    r->max_content_length = r->plan->max_content_length;
+    if (r->max_content_length < 0)
+        r->max_content_length =
+            app_config_integer(r->app, "MAX_CONTENT_LENGTH", 16 * 1024 * 1024);
+}
+
+static int route_lua(lua_State *L)
+{
+    route(lua_touserdata(L, 1));
+    return 0;
+}
+
+/* Own converters and missing memory can raise. */
+void exchange_route(struct exchange *ex)
+{
+    lua_State *L = ex->task.L;
+    lua_pushcfunction(L, route_lua);
+    lua_pushlightuserdata(L, ex);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return;
+    log_text(LOG_ERROR, lua_tostring(L, -1));
+    lua_pop(L, 1);
+    ex->request.plan = &ex->request.app->unmatched;
+    ex->request.refusal = 500;
+}

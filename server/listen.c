@@ -1,0 +1,106 @@
+/* Sockets to listen on: TCP and Unix. */
+#include "listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+static int failed(int fd, struct fault *fault, const char *where, int error)
+{
+    if (fd >= 0)
+        close(fd);
+    if (error == EADDRINUSE)
+        return fault_set(fault, 0,
+                         "%s is in use by another program: choose another with --port", where);
+    if (error == EACCES)
+        return fault_set(fault, 0, "no permission to listen on %s", where);
+    return fault_set(fault, 0, "can't listen on %s: %s", where, strerror(error));
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return 0;
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static int open_and_listen(const struct sockaddr *address, socklen_t size, int family)
+{
+    int on = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (family != AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted ones inherit it */
+    }
+    if (bind(fd, address, size) < 0 || listen(fd, BACKLOG) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+int listen_tcp(const char *host, int port, char *url, size_t url_size, struct fault *fault)
+{
+    char service[16], where[300];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    snprintf(service, sizeof service, "%d", port);
+    snprintf(where, sizeof where, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
+    int error = getaddrinfo(host, service, &hints, &found);
+    if (error)
+        return fault_set(fault, 0, "can't listen on %s: %s", where, gai_strerror(error));
+    int fd = open_and_listen(found->ai_addr, found->ai_addrlen, found->ai_family);
+    int reason = errno;
+    freeaddrinfo(found);
+    if (fd < 0)
+        return failed(fd, fault, where, reason);
+    snprintf(url, url_size, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host,
+             port_of(fd));
+    return fd;
+}
+
+/* True when a socket file stands at the path and nobody listens on it. */
+static int is_stale(const struct sockaddr_un *address)
+{
+    struct stat file;
+    if (lstat(address->sun_path, &file) < 0 || !S_ISSOCK(file.st_mode))
+        return 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return 0;
+    int refused = connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
+                  errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+int listen_unix(const char *path, char *url, size_t url_size, struct fault *fault)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return fault_set(fault, 0, "the socket's path is too long (%zu bytes at most)",
+                         sizeof address.sun_path - 1);
+    strcpy(address.sun_path, path);
+    if (is_stale(&address))
+        unlink(path);
+    int fd = open_and_listen((struct sockaddr *)&address, sizeof address, AF_UNIX);
+    if (fd < 0)
+        return failed(fd, fault, path, errno);
+    snprintf(url, url_size, "unix:%s", path);
+    return fd;
+}

@@ -1,0 +1,135 @@
+/* flask.g: values that live as long as the request's context. */
+#include "locals_lua.h"
+
+#include "base/value.h"
+#include "request_lua.h"
+
+static struct context *check_context(lua_State *L)
+{
+    struct context *context = context_current();
+    struct exchange *ex = request_current();
+    if (!context && ex)
+        context = &ex->context;
+    if (!context || !context->app)
+        luaL_error(L, "working outside of application context: flask.g is there only while a "
+                      "request is handled, and in app:app_context");
+    return context;
+}
+
+/* Pushes the table behind g; when it is not there and not needed, nil. */
+static void push_table(lua_State *L, bool is_needed)
+{
+    struct context *context = check_context(L);
+    if (context->locals == LUA_NOREF && !is_needed) {
+        lua_pushnil(L);
+        return;
+    }
+    context_push_locals(L, context);
+    lua_getfield(L, -1, "g");
+    if (lua_isnil(L, -1) && is_needed) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, "g");
+    }
+    lua_remove(L, -2);
+}
+
+/* Pushes g's value under the key at `index`, or nil. */
+static void push_value(lua_State *L, int index)
+{
+    push_table(L, false);
+    if (lua_isnil(L, -1))
+        return;
+    lua_pushvalue(L, index);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+}
+
+/* A value stands before a method of the same name. */
+static int index_lua(lua_State *L)
+{
+    lua_settop(L, 2);
+    push_value(L, 2);
+    if (!lua_isnil(L, -1))
+        return 1;
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(1));
+    return 1;
+}
+
+static int newindex_lua(lua_State *L)
+{
+    luaL_argcheck(L, !lua_isnoneornil(L, 2), 2, "nil can't be a key");
+    push_table(L, true);
+    lua_insert(L, 2);
+    lua_rawset(L, 2);
+    return 0;
+}
+
+/* g:get(name, default) */
+static int get_lua(lua_State *L)
+{
+    lua_settop(L, 3);
+    push_value(L, 2);
+    if (lua_isnil(L, -1))
+        lua_pushvalue(L, 3);
+    return 1;
+}
+
+static void set(lua_State *L, int key, int value)
+{
+    push_table(L, true);
+    lua_pushvalue(L, key);
+    lua_pushvalue(L, value);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* g:pop(name, default): the value, which is removed */
+static int pop_lua(lua_State *L)
+{
+    get_lua(L);
+    int value = lua_gettop(L);
+    lua_pushnil(L);
+    set(L, 2, lua_gettop(L));
+    lua_settop(L, value);
+    return 1;
+}
+
+/* g:setdefault(name, value) */
+static int setdefault_lua(lua_State *L)
+{
+    lua_settop(L, 3);
+    push_value(L, 2);
+    if (!lua_isnil(L, -1))
+        return 1;
+    set(L, 2, 3);
+    lua_settop(L, 3);
+    return 1;
+}
+
+static int pairs_lua(lua_State *L)
+{
+    push_table(L, true);
+    lua_getglobal(L, "next");
+    lua_insert(L, -2);
+    lua_pushnil(L);
+    return 3;
+}
+
+void locals_push_g(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"get", get_lua}, {"pop", pop_lua}, {"setdefault", setdefault_lua}, {NULL, NULL}};
+    lua_newuserdatauv(L, 0, 0);
+    lua_createtable(L, 0, 4);
+    luaL_newlib(L, methods);
+    lua_pushcclosure(L, index_lua, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, newindex_lua);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushcfunction(L, pairs_lua);
+    lua_setfield(L, -2, "__pairs");
+    lua_setmetatable(L, -2);
+}

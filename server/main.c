@@ -1,0 +1,63 @@
+/* The command line: opens Lua and leaves the words to lua/cflask/cli.lua. */
+#include "core_lua.h"
+#include "dispatch.h"
+#include "inprocess.h"
+#include "wait.h"
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* cli.main{argv...} -> the exit status */
+static int run(lua_State *L)
+{
+    int argc = (int)lua_tointeger(L, 1);
+    char **argv = lua_touserdata(L, 2);
+    core_open(L);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "cflask.cli");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "main");
+    lua_createtable(L, argc, 1);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_rawseti(L, -2, i);
+    }
+    lua_call(L, 1, 1);
+    lua_pushinteger(L, lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0);
+    return 1;
+}
+
+static int add_traceback(lua_State *L)
+{
+    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (worker_open() < 0) {
+        fputs("cflask-lua: no event loop can be made\n", stderr);
+        return EXIT_FAILURE;
+    }
+    lua_State *L = luaL_newstate();
+    if (!L) {
+        fputs("cflask-lua: out of memory\n", stderr);
+        return EXIT_FAILURE;
+    }
+    lua_pushcfunction(L, add_traceback);
+    lua_pushcfunction(L, run);
+    lua_pushinteger(L, argc);
+    lua_pushlightuserdata(L, argv);
+    int status = EXIT_FAILURE;
+    if (lua_pcall(L, 2, 1, 1) == LUA_OK)
+        status = (int)lua_tointeger(L, -1);
+    else
+        fprintf(stderr, "cflask-lua: %s\n", lua_tostring(L, -1));
+    wait_end_spawned();
+    inprocess_release(L);
+    exchanges_close();
+    lua_close(L);
+    worker_close();
+    return status;
+}

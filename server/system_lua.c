@@ -1,0 +1,126 @@
+/* The process and its files, as far as the command line and the loader need them. */
+#include "system_lua.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int fail(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+}
+
+static int getcwd_lua(lua_State *L)
+{
+    char path[PATH_MAX];
+    if (!getcwd(path, sizeof path))
+        return fail(L);
+    lua_pushstring(L, path);
+    return 1;
+}
+
+/* realpath(path) -> the absolute path without links, or nil, message */
+static int realpath_lua(lua_State *L)
+{
+    char path[PATH_MAX];
+    if (!realpath(luaL_checkstring(L, 1), path))
+        return fail(L);
+    lua_pushstring(L, path);
+    return 1;
+}
+
+static int is_file(lua_State *L)
+{
+    struct stat s;
+    lua_pushboolean(L, stat(luaL_checkstring(L, 1), &s) == 0 && S_ISREG(s.st_mode));
+    return 1;
+}
+
+static int is_dir(lua_State *L)
+{
+    struct stat s;
+    lua_pushboolean(L, stat(luaL_checkstring(L, 1), &s) == 0 && S_ISDIR(s.st_mode));
+    return 1;
+}
+
+/* read_file(path) -> the bytes, or nil, message. Lua's io.open takes folders for files. */
+static int read_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct stat s;
+    if (stat(path, &s) < 0)
+        return fail(L);
+    if (S_ISDIR(s.st_mode)) {
+        errno = EISDIR;
+        return fail(L);
+    }
+    lua_getglobal(L, "io");
+    lua_getfield(L, -1, "open");
+    lua_pushvalue(L, 1);
+    lua_pushliteral(L, "rb");
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2))
+        return 2;
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "read");
+    lua_pushvalue(L, -2);
+    lua_pushliteral(L, "*a");
+    lua_call(L, 2, 1);
+    lua_getfield(L, -2, "close");
+    lua_pushvalue(L, -3);
+    lua_call(L, 1, 0);
+    return 1;
+}
+
+/* environ() -> a new table of the whole environment */
+static int environ_lua(lua_State *L)
+{
+    lua_newtable(L);
+    for (char **at = environ; at && *at; at++) {
+        const char *equals = strchr(*at, '=');
+        if (!equals)
+            continue;
+        lua_pushlstring(L, *at, (size_t)(equals - *at));
+        lua_pushstring(L, equals + 1);
+        lua_rawset(L, -3);
+    }
+    return 1;
+}
+
+static int getenv_lua(lua_State *L)
+{
+    lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
+    return 1;
+}
+
+/* setenv(name, value or nil) */
+static int setenv_lua(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    int failed = lua_isnoneornil(L, 2) ? unsetenv(name)
+                                       : setenv(name, luaL_checkstring(L, 2), 1);
+    return failed ? luaL_error(L, "can't set %s: %s", name, strerror(errno)) : 0;
+}
+
+static int isatty_lua(lua_State *L)
+{
+    lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
+void system_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"getcwd", getcwd_lua},   {"realpath", realpath_lua}, {"is_file", is_file},
+        {"is_dir", is_dir},       {"read_file", read_file},   {"environ", environ_lua},
+        {"getenv", getenv_lua},   {"setenv", setenv_lua},     {"isatty", isatty_lua},
+        {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,281 @@
+/* STEP 5: the coroutine in which an app's code runs: start, park, wake, end.
+
+   A task owns one coroutine. Each hook, view, handler and body function of a request is a call
+   of its own on it. No pcall stands around them: a failed coroutine keeps its frames for the
+   debugger, and the next call gets a fresh one. */
+#include "task.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+static struct task *current;
+
+static struct {
+    struct event_base *base;
+    struct event event; /* active when the queue is not empty */
+    struct task *first, **last;
+} ready;
+
+static char wait_mark; /* its address is the mark */
+
+/* Runs what was ready when it began; what becomes ready meanwhile comes in the next round, so
+   that tasks which wake one another can't keep the loop from its sockets. */
+static void run_ready(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    struct task *stop = NULL;
+    if (ready.last != &ready.first)
+        stop = (struct task *)((char *)ready.last - offsetof(struct task, next_ready));
+    while (ready.first) {
+        struct task *t = ready.first;
+        ready.first = t->next_ready;
+        if (!ready.first)
+            ready.last = &ready.first;
+        bool is_last = t == stop;
+        t->go_on(t);
+        if (is_last)
+            break;
+    }
+    if (ready.first)
+        event_active(&ready.event, 0, 0);
+}
+
+void tasks_open(struct event_base *base)
+{
+    ready.base = base;
+    ready.first = NULL;
+    ready.last = &ready.first;
+    event_assign(&ready.event, base, -1, EV_PERSIST, run_ready, NULL);
+}
+
+void tasks_close(void)
+{
+    event_del(&ready.event);
+    ready.base = NULL;
+}
+
+struct event_base *tasks_base(void)
+{
+    return ready.base;
+}
+
+static void leave_ready_queue(struct task *t)
+{
+    for (struct task **at = &ready.first; *at; at = &(*at)->next_ready)
+        if (*at == t) {
+            *at = t->next_ready;
+            if (!*at)
+                ready.last = at;
+            return;
+        }
+}
+
+static void take_coroutine(struct task *t)
+{
+    t->co = lua_newthread(t->L);
+    t->ref = luaL_ref(t->L, LUA_REGISTRYINDEX);
+    t->state = TASK_IDLE;
+}
+
+void task_init(struct task *t, lua_State *L, struct context *context,
+               void (*go_on)(struct task *task))
+{
+    *t = (struct task){.L = L, .context = context, .go_on = go_on};
+    take_coroutine(t);
+}
+
+struct task *task_current(void)
+{
+    return current;
+}
+
+struct context *context_current(void)
+{
+    return current ? current->context : NULL;
+}
+
+/* A view that yields outside of any coroutine of its own has nobody to yield to. */
+static enum outcome refuse_yield(struct task *t)
+{
+    lua_settop(t->co, 0);
+    lua_pushliteral(t->co, "attempt to yield from outside a coroutine");
+    t->state = TASK_DEAD;
+    return OUTCOME_FAILED;
+}
+
+enum outcome task_resume(struct task *t, int nargs)
+{
+    struct task *outer = current;
+    int n = 0;
+    current = t;
+    t->state = TASK_RUNNING;
+    t->cancel = NULL;
+    int status = luax_resume(t->co, t->L, nargs, &n);
+    current = outer;
+    if (status == LUA_OK) {
+        t->state = TASK_IDLE;
+        return OUTCOME_DONE;
+    }
+    if (status != LUA_YIELD) {
+        t->state = TASK_DEAD;
+        return OUTCOME_FAILED;
+    }
+    if (n < 1 || lua_touserdata(t->co, -n) != &wait_mark)
+        return refuse_yield(t);
+    lua_pop(t->co, n);
+    if (t->state == TASK_RUNNING)
+        t->state = TASK_PARKED;
+    return OUTCOME_PARKED;
+}
+
+static void enqueue(struct task *t, int n)
+{
+    t->state = TASK_READY;
+    t->cancel = NULL;
+    t->n_values = n;
+    t->next_ready = NULL;
+    *ready.last = t;
+    ready.last = &t->next_ready;
+    if (ready.first == t)
+        event_active(&ready.event, 0, 0);
+}
+
+void task_wake(struct task *t, int n)
+{
+    assert(t->state == TASK_PARKED);
+    enqueue(t, n);
+}
+
+void task_requeue(struct task *t)
+{
+    if (t->state == TASK_IDLE)
+        enqueue(t, 0);
+}
+
+void task_renew(struct task *t)
+{
+    luaL_unref(t->L, LUA_REGISTRYINDEX, t->ref);
+    take_coroutine(t);
+}
+
+void task_adopt(struct task *parent, struct task *child)
+{
+    child->parent = parent;
+    child->next_child = parent->children;
+    parent->children = child;
+}
+
+static void leave_parent(struct task *t)
+{
+    if (!t->parent)
+        return;
+    for (struct task **at = &t->parent->children; *at; at = &(*at)->next_child)
+        if (*at == t) {
+            *at = t->next_child;
+            break;
+        }
+    t->parent = NULL;
+}
+
+/* Ends the wait and the children; the coroutine is left as it is. */
+static void drop_work(struct task *t)
+{
+    if (t->state == TASK_READY)
+        leave_ready_queue(t);
+    if (t->cancel)
+        t->cancel(t);
+    t->cancel = NULL;
+    if (t->timer)
+        event_free(t->timer);
+    t->timer = NULL;
+    while (t->children) {
+        struct task *child = t->children;
+        task_end(child);
+        child->release(child);
+    }
+}
+
+void task_stop(struct task *t)
+{
+    bool is_used = t->state != TASK_IDLE;
+    drop_work(t);
+    if (is_used) {
+        if (t->state != TASK_DEAD)
+            luax_closethread(t->co);
+        task_renew(t);
+    }
+}
+
+void task_end(struct task *t)
+{
+    drop_work(t);
+    leave_parent(t);
+    if (t->state == TASK_PARKED || t->state == TASK_READY)
+        luax_closethread(t->co);
+    luaL_unref(t->L, LUA_REGISTRYINDEX, t->ref);
+    t->co = NULL;
+    t->state = TASK_IDLE;
+}
+
+void context_push_locals(lua_State *L, struct context *context)
+{
+    if (context->locals == LUA_NOREF) {
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        context->locals = luaL_ref(L, LUA_REGISTRYINDEX);
+        return;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, context->locals);
+}
+
+void context_clear(lua_State *L, struct context *context)
+{
+    luaL_unref(L, LUA_REGISTRYINDEX, context->locals);
+    context->locals = LUA_NOREF;
+}
+
+/* The C function nearest to the wait on the stack of L, which is what can't be yielded
+   through. Pushes its name, or "a C function". */
+static void push_obstacle(lua_State *L)
+{
+    lua_Debug frame;
+    for (int level = 1; lua_getstack(L, level, &frame); level++) {
+        lua_getinfo(L, "Sn", &frame);
+        if (*frame.what == 'C' && frame.name) {
+            lua_pushfstring(L, "%s", frame.name);
+            return;
+        }
+    }
+    lua_pushliteral(L, "a C function");
+}
+
+void task_check_wait(lua_State *L)
+{
+    if (!current)
+        luaL_error(L, "nothing can wait here: there is no request, and no task");
+    if (lua_isyieldable(L))
+        return;
+    push_obstacle(L);
+    luaL_error(L, "can't wait inside a callback of '%s', which can't be interrupted",
+               lua_tostring(L, -1));
+}
+
+void task_push_wait_mark(lua_State *L)
+{
+    lua_pushlightuserdata(L, &wait_mark);
+}
+
+int task_park(lua_State *L)
+{
+    task_push_wait_mark(L);
+    return lua_yield(L, 1);
+}
+
+bool tasks_run_until(const bool *is_done)
+{
+    while (!*is_done)
+        if (event_base_loop(ready.base, EVLOOP_ONCE) != 0)
+            return false;
+    return true;
+}

@@ -127,19 +127,19 @@ static bool charset_matches(struct str app, struct str sent)
 
 static bool item_matches(enum accept_kind kind, struct str app, struct str sent)
 {
-    if (kind == ACCEPT_MIMETYPE)
+    if (kind == ACCEPT_MIMETYPES)
         return mimetype_matches(app, sent);
     if (is_star(sent))
         return true;
-    if (kind == ACCEPT_LANGUAGE)
+    if (kind == ACCEPT_LANGUAGES)
         return language_matches(app, sent);
-    return kind == ACCEPT_CHARSET ? charset_matches(app, sent) : str_ieq(app, sent);
+    return kind == ACCEPT_CHARSETS ? charset_matches(app, sent) : str_ieq(app, sent);
 }
 
 bool accept_is_proper(enum accept_kind kind, struct str value)
 {
     struct mimetype m;
-    return kind != ACCEPT_MIMETYPE || split_mimetype(value, &m);
+    return kind != ACCEPT_MIMETYPES || split_mimetype(value, &m);
 }
 
 /* Reading. */
@@ -147,7 +147,7 @@ bool accept_is_proper(enum accept_kind kind, struct str value)
 static int specificity(enum accept_kind kind, struct str value)
 {
     struct mimetype m;
-    if (kind != ACCEPT_MIMETYPE)
+    if (kind != ACCEPT_MIMETYPES)
         return !is_star(value);
     if (!split_mimetype(value, &m))
         return 0;
@@ -312,9 +312,9 @@ static int best(const struct accept *accept, const struct str *values, size_t n,
 int accept_best_match(const struct accept *accept, const struct str *values, size_t n)
 {
     int found = best(accept, values, n, WHOLE);
-    if (found < 0 && accept->kind == ACCEPT_LANGUAGE)
+    if (found < 0 && accept->kind == ACCEPT_LANGUAGES)
         found = best(accept, values, n, ITEM_BY_PRIMARY);
-    if (found < 0 && accept->kind == ACCEPT_LANGUAGE)
+    if (found < 0 && accept->kind == ACCEPT_LANGUAGES)
         found = best(accept, values, n, VALUE_BY_PRIMARY);
     return found;
 }

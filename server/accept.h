@@ -6,10 +6,10 @@
 #include "base/arena.h"
 
 enum accept_kind {
-    ACCEPT_MIMETYPE,
-    ACCEPT_LANGUAGE,
-    ACCEPT_CHARSET,
-    ACCEPT_ENCODING,
+    ACCEPT_MIMETYPES,
+    ACCEPT_LANGUAGES,
+    ACCEPT_CHARSETS,
+    ACCEPT_ENCODINGS,
 };
 
 struct accept_item {

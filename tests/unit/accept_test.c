@@ -24,19 +24,19 @@ static void check_order(enum accept_kind kind, const char *field, const char *ex
 static void reads(void **state)
 {
     (void)state;
-    check_order(ACCEPT_MIMETYPE, NULL, "");
-    check_order(ACCEPT_MIMETYPE, "", "");
-    check_order(ACCEPT_MIMETYPE,
+    check_order(ACCEPT_MIMETYPES, NULL, "");
+    check_order(ACCEPT_MIMETYPES, "", "");
+    check_order(ACCEPT_MIMETYPES,
                 "*/*;q=0.1, text/html, text/*;q=0.5, a/b;q=0.7, c/d;q=0.7",
                 "text/html=1|a/b=0.7|c/d=0.7|text/*=0.5|*/*=0.1|");
-    check_order(ACCEPT_MIMETYPE, "text/html;level=1;q=0.4;X=\"a b\", text/html",
+    check_order(ACCEPT_MIMETYPES, "text/html;level=1;q=0.4;X=\"a b\", text/html",
                 "text/html; level=1; x=\"a b\"=0.4|text/html=1|");
-    check_order(ACCEPT_LANGUAGE, "*, de;q=0.8, en;q=0.9", "en=0.9|de=0.8|*=1|");
-    check_order(ACCEPT_ENCODING,
+    check_order(ACCEPT_LANGUAGES, "*, de;q=0.8, en;q=0.9", "en=0.9|de=0.8|*=1|");
+    check_order(ACCEPT_ENCODINGS,
                 "gzip;q=0, br;q=1.000, x;Q=.5, y;q=2, z;q=-1, w;q=1e0, v;q=x",
                 "br=1|gzip=0|");
-    check_order(ACCEPT_ENCODING, "\"gzip\", , a;q=\"0.5\"", "gzip=1|a=0.5|");
-    check_order(ACCEPT_ENCODING, "a;q= 0.5, b;q=, c;q=0.", "a=1|b=1|c=0|");
+    check_order(ACCEPT_ENCODINGS, "\"gzip\", , a;q=\"0.5\"", "gzip=1|a=0.5|");
+    check_order(ACCEPT_ENCODINGS, "a;q= 0.5, b;q=, c;q=0.", "a=1|b=1|c=0|");
 }
 
 static void check_quality(enum accept_kind kind, const char *field, const char *value,
@@ -53,7 +53,7 @@ static void check_quality(enum accept_kind kind, const char *field, const char *
 static void finds(void **state)
 {
     (void)state;
-    const enum accept_kind M = ACCEPT_MIMETYPE, L = ACCEPT_LANGUAGE, C = ACCEPT_CHARSET;
+    const enum accept_kind M = ACCEPT_MIMETYPES, L = ACCEPT_LANGUAGES, C = ACCEPT_CHARSETS;
     check_quality(M, "", "text/html", -1);
     check_quality(M, "text/html;q=0.3, text/*;q=0.5, */*;q=0.1", "TEXT/HTML", 0.3);
     check_quality(M, "text/html;q=0.3, text/*;q=0.5, */*;q=0.1", "text/plain", 0.5);
@@ -72,7 +72,7 @@ static void finds(void **state)
     check_quality(C, "utf8;q=0.5, latin-1;q=0.2", "iso-8859-1", 0.2);
     check_quality(C, "a-name-that-is-longer-than-sixteen",
                   "A-name-that-is-longer-than-sixteen", 1);
-    check_quality(ACCEPT_ENCODING, "gzip;q=0", "GZIP", 0);
+    check_quality(ACCEPT_ENCODINGS, "gzip;q=0", "GZIP", 0);
 }
 
 static void check_best(enum accept_kind kind, const char *field, const char *list,
@@ -94,7 +94,7 @@ static void check_best(enum accept_kind kind, const char *field, const char *lis
 static void chooses(void **state)
 {
     (void)state;
-    const enum accept_kind M = ACCEPT_MIMETYPE, L = ACCEPT_LANGUAGE;
+    const enum accept_kind M = ACCEPT_MIMETYPES, L = ACCEPT_LANGUAGES;
     check_best(M, "", "text/html", "-");
     check_best(M, "*/*", "text/html application/json", "text/html");
     check_best(M, "application/json, text/html;q=0.9", "text/html application/json",
@@ -112,17 +112,17 @@ static void chooses(void **state)
     check_best(L, "en_us, de;q=0.2", "de en-US", "en-US");
     check_best(L, "fr", "de en", "-");
     check_best(L, "en;q=0", "en", "-");
-    check_best(ACCEPT_ENCODING, "gzip, br", "br gzip", "br");
+    check_best(ACCEPT_ENCODINGS, "gzip, br", "br gzip", "br");
 }
 
 static void tells_what_is_proper(void **state)
 {
     (void)state;
-    assert_true(accept_is_proper(ACCEPT_MIMETYPE, STR("text/html")));
-    assert_true(accept_is_proper(ACCEPT_MIMETYPE, STR("*/*")));
-    assert_false(accept_is_proper(ACCEPT_MIMETYPE, STR("html")));
-    assert_false(accept_is_proper(ACCEPT_MIMETYPE, STR("*/html")));
-    assert_true(accept_is_proper(ACCEPT_LANGUAGE, STR("html")));
+    assert_true(accept_is_proper(ACCEPT_MIMETYPES, STR("text/html")));
+    assert_true(accept_is_proper(ACCEPT_MIMETYPES, STR("*/*")));
+    assert_false(accept_is_proper(ACCEPT_MIMETYPES, STR("html")));
+    assert_false(accept_is_proper(ACCEPT_MIMETYPES, STR("*/html")));
+    assert_true(accept_is_proper(ACCEPT_LANGUAGES, STR("html")));
 }
 
 static void is_linear(void **state)
@@ -136,7 +136,7 @@ static void is_linear(void **state)
         struct accept accept;
         while (b.n < 1 << 20)
             buf_addstr(&b, str_from(units[i]));
-        assert_int_equal(accept_parse(&a, ACCEPT_MIMETYPE, buf_str(&b), &accept), 0);
+        assert_int_equal(accept_parse(&a, ACCEPT_MIMETYPES, buf_str(&b), &accept), 0);
         assert_true(accept_best_match(&accept, &STR("x/y"), 1) < 0);
         arena_free(&a);
         buf_free(&b);

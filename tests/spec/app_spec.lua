@@ -291,7 +291,9 @@ describe("STRICT_GLOBALS", function()
             return app
         ]]):format(body), ["spec_module.lua"] = "spec_of_module = 1\nreturn true"}
         finally(function()
-            spec_declared, spec_forgotten, spec_of_module = nil, nil, nil
+            for _, name in ipairs{"spec_declared", "spec_forgotten", "spec_of_module"} do
+                rawset(_G, name, nil)
+            end
             os.execute("rm -rf " .. folder)
         end)
         return testing.load(folder)

@@ -286,7 +286,6 @@ enum route_outcome route_match(struct route_map *map, const struct route_request
                                struct arena *arena, struct route_result *result,
                                struct fault *fault)
 {
-    char host[256];
     struct matching m = {
         .map = map,
         .request = request,
@@ -298,8 +297,8 @@ enum route_outcome route_match(struct route_map *map, const struct route_request
     };
     int top = m.lua.L ? lua_gettop(m.lua.L) : 0;
     *result = (struct route_result){.rule = -1, .lua = LUA_NOREF};
-    if (map->domains != ROUTE_NO_DOMAINS)
-        m.host = route_map_host_name(request->host, host, sizeof host, arena);
+    if (map->domains != ROUTE_NO_DOMAINS) /* values may be parts of it */
+        m.host = route_map_host_name(request->host, NULL, 0, arena);
     result->outcome = match(&m);
     keep_lua_values(&m, top);
     if (map->scratch.n)

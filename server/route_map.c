@@ -85,7 +85,7 @@ static struct str lower(struct str s, char *to)
 struct str route_map_host_name(struct str host, char *to, size_t size, struct arena *arena)
 {
     host.n = port_at(host);
-    return lower(host, host.n <= size ? to : arena_alloc(arena, host.n));
+    return lower(host, host.n <= size && to ? to : arena_alloc(arena, host.n + 1));
 }
 
 int route_map_set_server_name(struct route_map *map, struct str server_name)

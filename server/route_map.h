@@ -117,7 +117,8 @@ bool route_map_has_argument(const struct route_rule *rule, struct str name);
    has defaults, the same arguments, and another text. */
 bool route_map_has_defaults_for(const struct route_rule *a, const struct route_rule *b);
 
-/* Host without port, in lower case, in `to` (or the arena when it is longer than size). */
+/* Host without port, in lower case, in to[size]; in the arena when it is longer or `to` is
+   NULL. .p is NULL when memory is out. */
 struct str route_map_host_name(struct str host, char *to, size_t size, struct arena *arena);
 
 /* The fields, for route.c, redirect.c and url.c. */

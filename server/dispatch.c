@@ -161,7 +161,7 @@ static enum verdict call_make(struct exchange *ex, lua_State *co)
     const struct plan *plan = ex->request.plan;
     bool is_touched = plan->after.n > 0 || exchange_has_after_this(ex) ||
                       signal_is_wanted(SIGNAL_REQUEST_FINISHED);
-    if (ex->answer && !is_touched)
+    if (ex->answer && (ex->answer != &ex->quick || !is_touched))
         return NEXT;
     lua_checkstack(co, 2);
     if (ex->answer) { /* hooks will see it: it becomes a Lua object */

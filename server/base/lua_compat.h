@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdio.h>
 
 #if LUA_VERSION_NUM >= 504
 
@@ -20,6 +21,14 @@
    must be a table, and is read only after it was set. */
 #define luax_setuservalue(L, i) lua_setiuservalue(L, i, 1)
 #define luax_getuservalue(L, i) lua_getiuservalue(L, i, 1)
+
+/* The stream of the file of Lua's io library at index i, NULL when that is closed; an error
+   when there is no such file. */
+static inline FILE *luax_checkfile(lua_State *L, int i)
+{
+    luaL_Stream *stream = (luaL_Stream *)luaL_checkudata(L, i, LUA_FILEHANDLE);
+    return stream->closef ? stream->f : NULL;
+}
 
 #else /* LuaJIT: Lua 5.1's API, with some of 5.2's */
 
@@ -36,6 +45,7 @@
 #define luax_closethread(co) lua_settop(co, 0)
 #define luax_setuservalue(L, i) lua_setfenv(L, i)
 #define luax_getuservalue(L, i) lua_getfenv(L, i)
+#define luax_checkfile(L, i) (*(FILE **)luaL_checkudata(L, i, LUA_FILEHANDLE))
 #define LUA_MAXINTEGER INT64_MAX
 #define LUA_MININTEGER INT64_MIN
 

@@ -1,0 +1,82 @@
+/* What the compiler's two files share. */
+#ifndef JINJA_COMPILE_H
+#define JINJA_COMPILE_H
+
+#include "jinja/compiler.h"
+#include "jinja/scope.h"
+
+/* A function being compiled. */
+struct unit {
+    struct unit *parent; /* whose variables it sees, or NULL */
+    struct code *code;
+    int cap;
+    int pushes;     /* values pushed in the statement at hand: bounds its stack */
+    int n_captures; /* OP_CAPTURE without its OP_CAPTURED */
+    int n_shared;   /* variables in the unit's table */
+    struct loop_site *loop; /* the innermost loop, for break and continue */
+};
+
+struct loop_site {
+    struct loop_site *outer;
+    int start;      /* where `continue` goes */
+    int breaks;     /* chain of jumps to be patched, 0 at its end */
+    int n_captures; /* of the unit when the loop began */
+};
+
+/* How statements at hand are compiled: Jinja's Frame. */
+struct frame_state {
+    struct scope *scope;
+    struct unit *unit;
+    bool is_toplevel;  /* sets are the template's own variables */
+    bool is_rootlevel; /* not even inside an `if` */
+    bool is_soft;      /* unknown filters are errors only when they are met */
+    bool needs_output_check;
+    bool is_autoescaped, is_volatile;
+};
+
+struct name_set;
+
+struct compiler {
+    struct template *t;
+    struct arena *a;
+    const struct compiler_names *names;
+    struct parser_error error;
+    jmp_buf fail;
+    int line; /* of the instructions to come */
+    bool has_extends, has_known_extends, is_finished;
+    int n_extends;
+    struct name_set *inner; /* names that inner functions mention */
+    bool is_all_shared;     /* an inner function hands all it sees to another template */
+    int *constant_index;    /* open hash over the constants */
+    int constant_room;
+};
+
+_Noreturn void compile_fail(struct compiler *c, const char *type, int line,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+void *compile_alloc(struct compiler *c, size_t n);
+
+/* Appends an instruction of one word (`push`: how many values it adds at most), or a word. */
+void emit(struct compiler *c, struct unit *u, enum op op, int a, int push);
+void emit_word(struct compiler *c, struct unit *u, uint32_t w);
+int emit_jump(struct compiler *c, struct unit *u, enum op op, int push); /* its place */
+void patch_here(struct unit *u, int place);
+void patch_to(struct unit *u, int place, int target);
+
+int constant_string(struct compiler *c, struct str s);
+
+/* expression.c's counterparts: push one value. */
+void compile_expression(struct compiler *c, struct frame_state *f, const struct node *n);
+/* The call with one more keyword argument, caller, whose value is the top of the stack... */
+void compile_call(struct compiler *c, struct frame_state *f, const struct node *n,
+                  bool with_caller);
+/* Filters of a block, whose text is on the stack. */
+void compile_filters(struct compiler *c, struct frame_state *f, const struct node *n);
+
+/* Variables. */
+void compile_load(struct compiler *c, struct frame_state *f, struct var *v, struct str name);
+void compile_load_soft(struct compiler *c, struct frame_state *f, struct var *v);
+void compile_store(struct compiler *c, struct frame_state *f, struct var *v);
+
+enum out_mode compile_out_mode(const struct frame_state *f);
+
+#endif

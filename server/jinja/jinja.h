@@ -1,0 +1,18 @@
+/* Jinja2 templates for Lua: what the rest of the server may use of this folder. */
+#ifndef JINJA_JINJA_H
+#define JINJA_JINJA_H
+
+#include "base/lua_compat.h"
+#include "base/str.h"
+
+/* The module cflask.jinja. value_open must have been called for this state. */
+int luaopen_cflask_jinja(lua_State *L);
+
+/* Pushes text that is safe HTML already (flask.Markup). */
+void jinja_push_markup(lua_State *L, struct str s);
+bool jinja_is_markup(lua_State *L, int index);
+
+/* The bytes of the Markup at index, which must be one; they live as long as it does. */
+struct str jinja_markup_str(lua_State *L, int index);
+
+#endif

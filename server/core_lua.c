@@ -13,7 +13,6 @@
 #include "json.h"
 #include "locals_lua.h"
 #include "log.h"
-#include "multidict.h"
 #include "options.h"
 #include "request_lua.h"
 #include "response_lua.h"
@@ -141,14 +140,6 @@ static int parse_date(lua_State *L)
     return 1;
 }
 
-static int set_require_error(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
-    multidict_set_require_error(L);
-    return 0;
-}
-
 /* config_defaults() -> a table from the keys of options.c to their defaults */
 static int config_defaults(lua_State *L)
 {
@@ -265,7 +256,6 @@ static int open_core(lua_State *L)
         {"http_date", http_date},
         {"parse_date", parse_date},
         {"set_http_error", request_set_http_error_lua},
-        {"set_require_error", set_require_error},
         {"after_this_request", request_after_this_lua},
         {"want_signal", signal_want_lua},
         {"config_defaults", config_defaults},

@@ -27,8 +27,8 @@ struct stage {
 };
 
 enum {
-    STARTED, PREPROCESS, BEFORE, VIEW, MAKE, AFTER_THIS, AFTER, FINISHED, SEND, BODY, CLOSE,
-    TORN_DOWN, TEARDOWN, END, HANDLE
+    PUSHED, STARTED, PREPROCESS, BEFORE, VIEW, MAKE, AFTER_THIS, AFTER, FINISHED, SEND, BODY, CLOSE,
+    TORN_DOWN, TEARDOWN, APP_TORN_DOWN, POPPED, END, HANDLE
 };
 
 static void go_to(struct exchange *ex, int stage)
@@ -66,6 +66,11 @@ static enum verdict push_signal(struct exchange *ex, lua_State *co, enum signal 
     lua_pushstring(co, signal_name(signal));
     ex->n_args = 2;
     return CALL;
+}
+
+static enum verdict call_pushed(struct exchange *ex, lua_State *co)
+{
+    return push_signal(ex, co, SIGNAL_APPCONTEXT_PUSHED);
 }
 
 static enum verdict call_started(struct exchange *ex, lua_State *co)
@@ -316,9 +321,10 @@ static void push_unanswered_error(struct exchange *ex, lua_State *co)
         lua_pushnil(co);
 }
 
-static enum verdict call_torn_down(struct exchange *ex, lua_State *co)
+static enum verdict push_teardown_signal(struct exchange *ex, lua_State *co,
+                                         enum signal signal)
 {
-    enum verdict verdict = push_signal(ex, co, SIGNAL_REQUEST_TEARING_DOWN);
+    enum verdict verdict = push_signal(ex, co, signal);
     if (verdict == CALL) {
         lua_newtable(co);
         push_unanswered_error(ex, co);
@@ -326,6 +332,21 @@ static enum verdict call_torn_down(struct exchange *ex, lua_State *co)
         ex->n_args = 3;
     }
     return verdict;
+}
+
+static enum verdict call_torn_down(struct exchange *ex, lua_State *co)
+{
+    return push_teardown_signal(ex, co, SIGNAL_REQUEST_TEARING_DOWN);
+}
+
+static enum verdict call_app_torn_down(struct exchange *ex, lua_State *co)
+{
+    return push_teardown_signal(ex, co, SIGNAL_APPCONTEXT_TEARING_DOWN);
+}
+
+static enum verdict call_popped(struct exchange *ex, lua_State *co)
+{
+    return push_signal(ex, co, SIGNAL_APPCONTEXT_POPPED);
 }
 
 static enum verdict call_teardown(struct exchange *ex, lua_State *co)
@@ -461,6 +482,7 @@ static void fail(struct exchange *ex, lua_State *co)
 /* ---- the way of a request ---- */
 
 static const struct stage stages[] = {
+    [PUSHED]     = {call_pushed, ignore_results},
     [STARTED]    = {call_started, ignore_results},
     [PREPROCESS] = {call_preprocessor, ignore_results},
     [BEFORE]     = {call_before, took_before},
@@ -474,6 +496,8 @@ static const struct stage stages[] = {
     [CLOSE]      = {call_close, ignore_results},
     [TORN_DOWN]  = {call_torn_down, ignore_results},
     [TEARDOWN]   = {call_teardown, ignore_results},
+    [APP_TORN_DOWN] = {call_app_torn_down, ignore_results},
+    [POPPED]     = {call_popped, ignore_results},
     [HANDLE]     = {call_handler, took_view},
 };
 

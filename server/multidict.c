@@ -26,7 +26,10 @@ static void push_methods(lua_State *L);
 
 static struct multidict *check_dict(lua_State *L)
 {
-    return luaL_checkudata(L, 1, TYPE);
+    struct multidict *d = luaL_testudata(L, 1, TYPE);
+    if (!d)
+        luaL_error(L, "this is a method: call it with a colon, as request.args:get(\"key\")");
+    return d;
 }
 
 bool multidict_is(lua_State *L, int index)

@@ -461,7 +461,8 @@ static int push_json(lua_State *L, struct exchange *ex, bool is_forced, bool is_
         return 1;
     }
     context_push_locals(L, &ex->context);
-    lua_getfield(L, -1, "json");
+    int locals = lua_gettop(L);
+    lua_getfield(L, locals, "json");
     if (!lua_isnil(L, -1))
         return 1;
     push_body(L, ex);
@@ -474,7 +475,7 @@ static int push_json(lua_State *L, struct exchange *ex, bool is_forced, bool is_
         return 1;
     }
     lua_pushvalue(L, -1);
-    lua_setfield(L, -5, "json");
+    lua_setfield(L, locals, "json");
     return 1;
 }
 
@@ -816,23 +817,25 @@ int request_push_field(lua_State *L, struct exchange *ex, lua_Integer field)
     if (!row->is_kept)
         return row->push(L, ex);
     context_push_locals(L, &ex->context);
-    lua_getfield(L, -1, row->name);
+    int locals = lua_gettop(L);
+    lua_getfield(L, locals, row->name);
     if (!lua_isnil(L, -1))
         return 1;
-    lua_pop(L, 1);
     row->push(L, ex);
     lua_pushvalue(L, -1);
-    lua_setfield(L, -3, row->name);
+    lua_setfield(L, locals, row->name);
     return 1;
 }
 
 int request_get_data_lua(lua_State *L)
 {
+    request_check_self(L, "get_data");
     return push_body(L, request_check_current(L));
 }
 
 int request_get_json_lua(lua_State *L)
 {
+    request_check_self(L, "get_json");
     struct exchange *ex = request_check_current(L);
     bool is_forced = false, is_silent = false;
     if (lua_istable(L, 2)) {

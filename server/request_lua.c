@@ -4,6 +4,7 @@
 #include "accept.h"
 #include "app.h"
 #include "base/value.h"
+#include "multidict.h"
 #include "request_fields.h"
 #include <string.h>
 
@@ -38,11 +39,26 @@ struct exchange *request_check_current(lua_State *L)
 
 /* ---- errors ---- */
 
+/* What d:require(key) calls: 400, naming the key. */
+static int raise_bad_key(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &http_error_key);
+    lua_pushinteger(L, 400);
+    lua_pushfstring(L, "The request has no proper value for '%s'.", luaL_checkstring(L, 1));
+    lua_newtable(L);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "key");
+    lua_call(L, 3, 1);
+    return lua_error(L);
+}
+
 int request_set_http_error_lua(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_settop(L, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &http_error_key);
+    lua_pushcfunction(L, raise_bad_key);
+    multidict_set_require_error(L);
     return 0;
 }
 
@@ -294,12 +310,18 @@ static int tostring_lua(lua_State *L)
     return 1;
 }
 
+void request_check_self(lua_State *L, const char *method)
+{
+    if (!luaL_testudata(L, 1, METATABLE))
+        luaL_error(L, "call it with a colon: flask.request:%s(...)", method);
+}
+
 void request_push_library(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"get_data", request_get_data_lua},
                                        {"get_json", request_get_json_lua},
                                        {NULL, NULL}};
-    lua_newuserdatauv(L, 0, 0);
+    lua_newuserdatauv(L, sizeof(char), 0);
     luaL_newmetatable(L, METATABLE);
     luaL_newlib(L, methods);
     request_push_fields(L);

@@ -13,6 +13,9 @@ struct exchange *request_check_current(lua_State *L);
 /* The same, or NULL. */
 struct exchange *request_current(void);
 
+/* Raises an error that says so when a method was called with a dot. */
+void request_check_self(lua_State *L, const char *method);
+
 /* client:context: the exchange that is current for code outside of any task, or NULL. */
 void request_keep(struct exchange *ex);
 

@@ -4,9 +4,12 @@
 #include <string.h>
 
 static const char *const names[N_SIGNALS] = {
+    [SIGNAL_APPCONTEXT_PUSHED] = "appcontext_pushed",
     [SIGNAL_REQUEST_STARTED] = "request_started",
     [SIGNAL_REQUEST_FINISHED] = "request_finished",
     [SIGNAL_REQUEST_TEARING_DOWN] = "request_tearing_down",
+    [SIGNAL_APPCONTEXT_TEARING_DOWN] = "appcontext_tearing_down",
+    [SIGNAL_APPCONTEXT_POPPED] = "appcontext_popped",
 };
 
 static bool wanted[N_SIGNALS];

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <string.h>
 
 static struct task *current;
 
@@ -235,17 +236,44 @@ void context_clear(lua_State *L, struct context *context)
     context->locals = LUA_NOREF;
 }
 
-/* The C function nearest to the wait on the stack of L, which is what can't be yielded
-   through. Pushes its name, or "a C function". */
+/* Pushes "string.gsub" for the function on top, found in the loaded libraries, or nil. */
+static void push_library_name(lua_State *L)
+{
+    int function = lua_gettop(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_pushnil(L);
+    while (lua_next(L, function + 1)) {
+        if (lua_istable(L, -1) && lua_type(L, -2) == LUA_TSTRING) {
+            lua_pushnil(L);
+            while (lua_next(L, -2)) {
+                if (lua_rawequal(L, -1, function) && lua_type(L, -2) == LUA_TSTRING) {
+                    lua_pushfstring(L, "%s.%s", lua_tostring(L, -4), lua_tostring(L, -2));
+                    return;
+                }
+                lua_pop(L, 1);
+            }
+        }
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+}
+
+/* The C function nearest to the wait on the stack of L that can't be yielded through, as
+   pcall and xpcall can. Pushes its name, or "a C function". */
 static void push_obstacle(lua_State *L)
 {
     lua_Debug frame;
     for (int level = 1; lua_getstack(L, level, &frame); level++) {
-        lua_getinfo(L, "Sn", &frame);
-        if (*frame.what == 'C' && frame.name) {
-            lua_pushfstring(L, "%s", frame.name);
+        int top = lua_gettop(L);
+        lua_getinfo(L, "Sf", &frame);
+        if (*frame.what == 'C')
+            push_library_name(L);
+        else
+            lua_pushnil(L);
+        const char *name = lua_tostring(L, -1);
+        if (name && strcmp(name, "_G.pcall") != 0 && strcmp(name, "_G.xpcall") != 0)
             return;
-        }
+        lua_settop(L, top);
     }
     lua_pushliteral(L, "a C function");
 }

@@ -101,10 +101,7 @@ local function map_options(self, rule)
     if rule.automatic_options == nil then
         rule.automatic_options = self.config.PROVIDE_AUTOMATIC_OPTIONS ~= false
     end
-    if rule.automatic_options then
-        table.insert(options.methods, "OPTIONS")
-    end
-    options.provide_automatic_options, options.max_content_length = nil, nil
+    options.provide_automatic_options, options.max_content_length = rule.automatic_options, nil
     return options
 end
 
@@ -215,11 +212,23 @@ function App:url_for(endpoint, values)
     return urls.url_for(endpoint, values, self)
 end
 
+-- The end of an app context: what pcall has given is returned, or raised.
+local function tear_down(app, is_done, ...)
+    if is_done then
+        plan.tear_down(app)
+        return ...
+    end
+    plan.tear_down(app, (...))
+    error((...), 0)
+end
+
 -- app:app_context(fn): calls fn with flask.current_app and g at hand; returns its results.
 function App:app_context(fn)
     scaffold.check_self(self, "app_context")
     misuse.check(fn, "function", "the argument of app_context")
-    return core.with_app(self._handle, fn)
+    return core.with_app(self._handle, function()
+        return tear_down(self, pcall(fn))
+    end)
 end
 
 -- app:test_request_context(path, [options,] fn): calls fn as if in a request for the path
@@ -270,6 +279,7 @@ function App:_close()
         return
     end
     self._is_closed = true
+    self.url_map.server_name = self.config.SERVER_NAME
     config.check(self.config)
     plan.compile(self)
 end

@@ -115,4 +115,15 @@ function plan.compile(app)
 end
 
 plan.lineage = lineage
+-- The teardown_appcontext functions, last registered first, as app:app_context runs them. One
+-- that fails is logged, the others run.
+function plan.tear_down(app, err)
+    for i = #app._teardown_appcontext, 1, -1 do
+        local is_done, message = pcall(app._teardown_appcontext[i], err)
+        if not is_done then
+            app.logger:error("a teardown_appcontext function failed: %s", tostring(message))
+        end
+    end
+end
+
 return plan

@@ -276,7 +276,7 @@ describe("routes", function()
     it("may be listed", function()
         app:get("/x", "x", function() return "" end)
         local found
-        for rule in app.url_map:iter_rules() do
+        for _, rule in ipairs(app.url_map:iter_rules()) do
             if rule.endpoint == "x" then
                 found = rule
             end

@@ -52,18 +52,6 @@ static enum attribute_result find_in_text(struct machine *m, struct str s, int o
     return ATTRIBUTE_VALUE;
 }
 
-static enum attribute_result find_in_list(struct machine *m, int object, int key)
-{
-    lua_State *L = m->L;
-    if (!is_index(L, key))
-        return push_method(L, builtin_list_methods, object_text(L, key));
-    lua_Integer i = offset_of(index_of(L, key), values_list_length(L, object));
-    if (i < 0)
-        return ATTRIBUTE_MISSING;
-    lua_rawgeti(L, object, i + 1);
-    return ATTRIBUTE_VALUE;
-}
-
 /* table[key], by Python's view of keys. Pushes the value, nil when there is none. */
 static void raw_item(lua_State *L, int table, int key)
 {
@@ -79,6 +67,26 @@ static void raw_item(lua_State *L, int table, int key)
     lua_rawget(L, table);
 }
 
+static enum attribute_result find_in_list(struct machine *m, int object, int key)
+{
+    lua_State *L = m->L;
+    if (!is_index(L, key)) {
+        struct str name = object_text(L, key);
+        if (name.p && object_kind(L, object) == K_TUPLE) { /* a group's names */
+            raw_item(L, object, key);
+            if (!lua_isnil(L, -1))
+                return ATTRIBUTE_VALUE;
+            lua_pop(L, 1);
+        }
+        return push_method(L, builtin_list_methods, name);
+    }
+    lua_Integer i = offset_of(index_of(L, key), values_list_length(L, object));
+    if (i < 0)
+        return ATTRIBUTE_MISSING;
+    lua_rawgeti(L, object, i + 1);
+    return ATTRIBUTE_VALUE;
+}
+
 static enum attribute_result find_in_dict(struct machine *m, int object, int key, bool is_item)
 {
     lua_State *L = m->L;
@@ -87,7 +95,10 @@ static enum attribute_result find_in_dict(struct machine *m, int object, int key
         if (r != ATTRIBUTE_MISSING)
             return r;
     }
-    raw_item(L, object, key);
+    if (object_text(L, key).p || !is_item)
+        raw_item(L, object, key);
+    else
+        values_push_item(m, object, key);
     if (!lua_isnil(L, -1))
         return ATTRIBUTE_VALUE;
     lua_pop(L, 1);
@@ -276,6 +287,10 @@ enum attribute_result attribute_find(struct machine *m, int object, int key, boo
     switch (object_kind(L, object)) {
     case K_MISSING:
     case K_UNDEFINED:
+        if (str_eq(name, STR("_undefined_name")) && lua_istable(L, object)) {
+            lua_rawgeti(L, object, UNDEFINED_NAME);
+            return ATTRIBUTE_VALUE;
+        }
         if (undefined_policy_of(m, object) != POLICY_CHAINABLE)
             undefined_raise(m, object);
         lua_pushvalue(L, object);
@@ -310,6 +325,11 @@ enum attribute_result attribute_find(struct machine *m, int object, int key, boo
         if (lua_isfunction(L, object))
             return ATTRIBUTE_MISSING;
         return find_in_object(L, object, key);
+    case K_BUILTIN:
+        if (!str_eq(name, STR("__name__")))
+            return ATTRIBUTE_MISSING;
+        lua_pushstring(L, ((const struct builtin *)lua_touserdata(L, object))->name);
+        return ATTRIBUTE_VALUE;
     default: return ATTRIBUTE_MISSING;
     }
 }

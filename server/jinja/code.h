@@ -61,6 +61,7 @@ enum op {
     OP_APPEND,    /* s; pops a value onto the list in the slot */
     OP_LOOP_END,  /* s; forgets both */
     OP_UNPACK,    /* a: how many; the items are left so that the first is on top */
+    OP_CHECK_NS,  /* pops; raises when it is no namespace */
     OP_SET_NS,    /* k; value, namespace -> nothing */
     OP_MACRO,     /* a: number of a code; pushes the macro */
     OP_CAPTURE,

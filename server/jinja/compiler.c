@@ -321,8 +321,20 @@ static void export_target(struct compiler *c, struct frame_state *f, const struc
             export_target(c, f, i);
 }
 
+/* What has its attributes assigned is checked before the value is made. */
+static void check_namespaces(struct compiler *c, struct frame_state *f, const struct node *t)
+{
+    if (t->kind == N_NSREF) {
+        compile_load(c, f, scope_find(f->scope, t->name), t->name);
+        emit(c, f->unit, OP_CHECK_NS, 0, 0);
+    }
+    for (const struct node *i = t->kind == N_TUPLE ? t->list : NULL; i; i = i->next)
+        check_namespaces(c, f, i);
+}
+
 static void compile_set(struct compiler *c, struct frame_state *f, const struct node *n)
 {
+    check_namespaces(c, f, n->a);
     c->line = n->line;
     compile_expression(c, f, n->b);
     compile_target(c, f, n->a);
@@ -658,13 +670,11 @@ static int special_param(struct compiler *c, struct frame_state *f, const struct
                          const char *name)
 {
     struct str s = str_from(name);
-    struct node list = {0};
     if (!scope_mentions(n->list3, s))
         return -1;
     for (const struct node *p = n->list; p; p = p->next)
         if (str_eq(p->name, s))
             return -1;
-    (void)list;
     struct var *v = scope_param(c->a, &c->fail, f->scope, s);
     v->slot = -1;
     return f->unit->code->n_slots++;
@@ -758,6 +768,10 @@ static int compile_macro_body(struct compiler *c, struct frame_state *f, const s
     code->is_volatile = f->is_volatile;
     check_caller(c, n, code);
     for (const struct node *p = n->list; p; p = p->next, i++) {
+        if (scope_has(in.scope, p->name))
+            compile_fail(c, "SyntaxError", n->line,
+                         "duplicate argument '%.*s' in function definition", (int)p->name.n,
+                         p->name.p);
         struct var *v = scope_param(c->a, &c->fail, in.scope, p->name);
         code->params[i] = constant_string(c, p->name);
         v->slot = i;
@@ -981,10 +995,8 @@ struct block_list {
     struct block_list *next;
 };
 
-static void find_blocks(struct compiler *c, const struct node *list, struct block_list ***tail,
-                        struct block_list *first)
+static void find_blocks(struct compiler *c, const struct node *list, struct block_list ***tail)
 {
-    (void)first;
     for (; list; list = list->next) {
         if (list->kind == N_OUTPUT)
             continue;
@@ -994,9 +1006,9 @@ static void find_blocks(struct compiler *c, const struct node *list, struct bloc
             **tail = b;
             *tail = &b->next;
         }
-        find_blocks(c, list->list, tail, first);
-        find_blocks(c, list->list2, tail, first);
-        find_blocks(c, list->list3, tail, first);
+        find_blocks(c, list->list, tail);
+        find_blocks(c, list->list2, tail);
+        find_blocks(c, list->list3, tail);
     }
 }
 
@@ -1084,7 +1096,7 @@ bool compiler_run(struct template *t, const struct node *root, bool is_autoescap
     c->inner = compile_alloc(c, sizeof *c->inner);
     c->has_extends = has_extends(root->list);
     struct block_list *blocks = NULL, **tail = &blocks;
-    find_blocks(c, root->list, &tail, blocks);
+    find_blocks(c, root->list, &tail);
     check_block_names(c, blocks);
     collect_list(c, root->list, false);
     compile_root(c, root, is_autoescaped);

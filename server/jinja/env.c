@@ -118,19 +118,29 @@ static struct str policy_text(lua_State *L, int env, const char *field, const ch
     return s;
 }
 
-static bool sorts_json(lua_State *L, int env)
+/* The policy json.dumps_kwargs: sort_keys, ensure_ascii, separators. */
+static void read_json_policy(lua_State *L, int env, struct settings *s)
 {
-    bool is = true;
     int top = lua_gettop(L);
+    s->sorts_json = true;
     lua_getfield(L, env, "policies");
     if (lua_istable(L, -1))
         lua_getfield(L, -1, "json.dumps_kwargs");
-    if (lua_istable(L, -1) && lua_gettop(L) > top + 1) {
-        lua_getfield(L, -1, "sort_keys");
-        is = lua_isnil(L, -1) || lua_toboolean(L, -1);
+    if (!lua_istable(L, -1) || lua_gettop(L) == top + 1) {
+        lua_settop(L, top);
+        return;
+    }
+    lua_getfield(L, top + 2, "sort_keys");
+    s->sorts_json = lua_isnil(L, -1) || lua_toboolean(L, -1);
+    lua_getfield(L, top + 2, "ensure_ascii");
+    s->keeps_unicode = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    lua_getfield(L, top + 2, "separators");
+    for (int i = 0; i < 2 && lua_istable(L, top + 5); i++) {
+        lua_rawgeti(L, top + 5, i + 1);
+        s->json_separators[i] = object_text(L, -1);
+        lua_pop(L, 1);
     }
     lua_settop(L, top);
-    return is;
 }
 
 enum { DEFAULT_LIMIT = 64 << 20, DEFAULT_LEEWAY = 5 };
@@ -141,11 +151,12 @@ static struct settings settings_of(lua_State *L, int env)
         .undefined = policy_of(L, env),
         .limit = DEFAULT_LIMIT,
         .truncate_leeway = DEFAULT_LEEWAY,
-        .sorts_json = sorts_json(L, env),
+        .newline = text_option(L, env, "newline_sequence", "\n"),
         .is_newstyle = nested_bool(L, env, "i18n", "newstyle"),
         .urlize_rel = policy_text(L, env, "urlize.rel", "noopener"),
         .urlize_target = policy_text(L, env, "urlize.target", NULL),
     };
+    read_json_policy(L, env, &s);
     lua_getfield(L, env, "max_size");
     if (lua_tointeger(L, -1) > 0)
         s.limit = (size_t)lua_tointeger(L, -1);

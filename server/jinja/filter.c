@@ -160,7 +160,9 @@ static bool comes_first(struct machine *m, int keys, int a, int b, bool is_rever
     lua_rawgeti(L, keys, a);
     lua_rawgeti(L, keys, b);
     int top = lua_gettop(L);
-    bool is = is_reverse ? values_less(m, top - 1, top, "<") : values_less(m, top, top - 1, "<");
+    bool is = !(undefined_is(m, top) && undefined_is(m, top - 1));
+    if (is)
+        is = is_reverse ? values_less(m, top - 1, top, "<") : values_less(m, top, top - 1, "<");
     lua_pop(L, 2);
     return is;
 }

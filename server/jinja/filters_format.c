@@ -31,6 +31,7 @@ struct json {
     struct machine *m;
     struct buf *b;
     lua_Integer indent; /* -1: all on one line */
+    struct str separators[2]; /* between items, behind a key */
 };
 
 static void add_unicode_escape(struct buf *b, uint32_t c)
@@ -46,23 +47,22 @@ static void add_unicode_escape(struct buf *b, uint32_t c)
 
 static void add_string(struct json *j, struct str s)
 {
+    const struct machine *m = j->m;
     machine_need(j->m, j->b, s.n);
     buf_addc(j->b, '"');
     for (size_t i = 0; i < s.n;) {
         uint32_t c;
-        i += unicode_decode(s.p + i, s.n - i, &c);
+        size_t n = unicode_decode(s.p + i, s.n - i, &c);
+        i += n;
         static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
         const char *at = c && c < 0x80 ? strchr(from, (int)c) : NULL;
         if (at) {
             buf_addc(j->b, '\\');
             buf_addc(j->b, to[at - from]);
-        } else if (c < 0x20 || c > 0x7e || c == '<' || c == '>' || c == '&' || c == '\'') {
-            if (c == 0x7f)
-                buf_addc(j->b, 0x7f);
-            else
-                add_unicode_escape(j->b, c);
+        } else if (c < 0x20 || (c > 0x7e && !m->settings.keeps_unicode) || c == '<' || c == '>' || c == '&' || c == '\'') {
+            add_unicode_escape(j->b, c);
         } else {
-            buf_addc(j->b, (char)c);
+            buf_add(j->b, s.p + i - n, n);
         }
     }
     buf_addc(j->b, '"');
@@ -83,7 +83,7 @@ static void add_value(struct json *j, int i, int depth);
 static void add_separator(struct json *j, bool is_first, int depth)
 {
     if (!is_first)
-        buf_addstr(j->b, j->indent < 0 ? STR(", ") : STR(","));
+        buf_addstr(j->b, j->separators[0]);
     add_break(j, depth);
 }
 
@@ -135,7 +135,7 @@ static void add_dict(struct json *j, int i, int depth)
         add_separator(j, k == 1, depth + 1);
         lua_rawgeti(L, keys, k);
         add_key(j, keys + 1);
-        buf_addstr(j->b, STR(": "));
+        buf_addstr(j->b, j->separators[1]);
         lua_rawget(L, i);
         add_value(j, keys + 1, depth + 1);
         lua_pop(L, 1);
@@ -187,7 +187,7 @@ static void add_value(struct json *j, int i, int depth)
 static int filter_tojson(struct machine *m, int base)
 {
     lua_State *L = m->L;
-    struct json j = {m, machine_scratch(m), -1};
+    struct json j = {m, machine_scratch(m), -1, {STR(", "), STR(": ")}};
     if (machine_phase(m) == 0 && luaL_getmetafield(L, base, "__tojson")) {
         lua_pushvalue(L, base);
         return machine_call(m, 1);
@@ -196,6 +196,11 @@ static int filter_tojson(struct machine *m, int base)
         lua_replace(L, base);
     if (!lua_isnil(L, base + 1) && !value_is_null(L, base + 1))
         j.indent = values_int_arg(m, base + 1, 0);
+    if (j.indent >= 0)
+        j.separators[0] = STR(",");
+    for (int i = 0; i < 2; i++)
+        if (m->settings.json_separators[i].p)
+            j.separators[i] = m->settings.json_separators[i];
     add_value(&j, base, 0);
     return filter_done(m, j.b, true);
 }

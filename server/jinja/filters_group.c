@@ -32,10 +32,11 @@ static void push_many_keys(struct machine *m, int items, struct str attributes)
         lua_pushlstring(L, name.p, name.n);
         if (!filter_attributes(m, items, keys + 1, 0))
             error_raise(m, "TypeError", "sorting by several attributes of such objects");
+        int values = lua_gettop(L);
         k++;
         for (lua_Integer i = 1; i <= n; i++) {
             lua_rawgeti(L, keys, i);
-            lua_rawgeti(L, keys + 2, i);
+            lua_rawgeti(L, values, i);
             lua_rawseti(L, -2, k);
             lua_pop(L, 1);
         }

@@ -18,12 +18,17 @@ static int filter_first(struct machine *m, int base)
 static int filter_last(struct machine *m, int base)
 {
     lua_State *L = m->L;
+    bool is_markup = escape_is_safe(L, base);
     lua_Integer n = values_items(m, base);
     if (n == 0) {
         lua_pushliteral(L, "No last item, sequence was empty.");
         undefined_push_hint(m, -1, 0, false);
     } else {
         lua_rawgeti(L, base, n);
+    }
+    if (n && is_markup) {
+        struct str s = object_text(L, -1);
+        object_push_markup(L, s.p, s.n);
     }
     return BUILTIN_DONE;
 }
@@ -164,14 +169,19 @@ static int filter_batch(struct machine *m, int base)
     lua_State *L = m->L;
     lua_Integer n = values_items(m, base), size = values_int_arg(m, base + 1, 1);
     bool fills = !lua_isnil(L, base + 2) && !value_is_null(L, base + 2);
-    if (size < 1)
-        size = size == 0 || n == 0 ? 1 : n;
-    value_push_list(L, 0);
     lua_Integer batches = 0;
+    value_push_list(L, 0);
+    if (size == 0 && n > 0) { /* Jinja's own way: an empty batch, then all the rest */
+        value_push_list(L, 0);
+        lua_rawseti(L, -2, ++batches);
+    }
+    if (size < 1)
+        size = n + 1;
     for (lua_Integer at = 1; at <= n; at += size) {
         lua_Integer end = at + size - 1 < n ? at + size - 1 : n;
         value_push_list(L, (int)(end - at + 1));
         copy_part(L, base, at, end);
+        fills &= size <= n || values_int_arg(m, base + 1, 1) > 0;
         if (fills && end - at + 1 < size && size > 1000000)
             error_raise(m, "OverflowError", "too many items in a batch");
         for (lua_Integer k = end - at + 2; fills && k <= size; k++) {
@@ -257,6 +267,16 @@ static void begin_each(lua_State *L, lua_Integer n)
     lua_pushinteger(L, 0);
 }
 
+/* The items of the value at base; none of a false value. */
+static void each_items(struct machine *m, int base)
+{
+    if (!values_truth(m, base) && object_kind(m->L, base) != K_GENERATOR) {
+        value_push_list(m->L, 0);
+        lua_replace(m->L, base);
+    }
+    values_items(m, base);
+}
+
 /* map(attribute=..., default=...) or map(filter, arguments...). base: value, *args, **kwargs */
 static int filter_map(struct machine *m, int base)
 {
@@ -268,7 +288,7 @@ static int filter_map(struct machine *m, int base)
     bool is_over;
     if (f->state == 0) {
         if (machine_phase(m) == 0) {
-            values_items(m, base);
+            each_items(m, base);
             lua_getfield(L, kwargs, "attribute");
             lua_getfield(L, kwargs, "default");
         }
@@ -314,7 +334,7 @@ static int select_items(struct machine *m, int base, bool by_attribute, bool wan
     bool is_over;
     if (f->state == 0) {
         if (machine_phase(m) == 0) {
-            values_items(m, base);
+            each_items(m, base);
             lua_rawgeti(L, args, 1);
             if (by_attribute && lua_isnil(L, -1))
                 error_raise(m, "FilterArgumentError", "Missing parameter for attribute name");
@@ -325,7 +345,8 @@ static int select_items(struct machine *m, int base, bool by_attribute, bool wan
         }
         if (!filter_attributes(m, base, base + 3, 0))
             return BUILTIN_CALL;
-        lua_replace(L, values);
+        if (lua_gettop(L) > values)
+            lua_replace(L, values);
         lua_settop(L, values);
         lua_rawgeti(L, args, by_attribute ? 2 : 1);
         if (lua_isnil(L, -1)) {

@@ -36,9 +36,14 @@ static bool without_underscores(struct str s, char *out, size_t room)
                 return false;
             continue;
         }
+        uint32_t c;
+        size_t k = unicode_decode(s.p + i, s.n - i, &c);
+        int digit = unicode_digit_value(c);
         if (n + 1 >= room || !s.p[i])
             return false;
-        out[n++] = s.p[i];
+        out[n++] = digit >= 0 ? (char)('0' + digit) : s.p[i];
+        if (digit >= 0)
+            i += k - 1;
     }
     out[n] = 0;
     return n > 0;
@@ -211,13 +216,11 @@ static int filter_filesizeformat(struct machine *m, int base)
     } else if (bytes < unit) {
         buf_addf(b, "%.0f Bytes", trunc(bytes));
     } else {
-        double size = bytes / unit;
+        long double next = (long double)unit * unit;
         int i = 0;
-        while (i < 7 && size >= unit) {
-            size /= unit;
-            i++;
-        }
-        buf_addf(b, "%.1f %s", size, is_binary ? binary[i] : decimal[i]);
+        for (; i < 7 && bytes >= next; i++)
+            next *= unit;
+        buf_addf(b, "%.1f %s", unit * bytes / (double)next, is_binary ? binary[i] : decimal[i]);
     }
     return filter_done(m, b, false);
 }

@@ -9,6 +9,14 @@ static struct buf *begin(struct machine *m, int base, struct str *s, bool *is_ma
     return machine_scratch(m);
 }
 
+/* Raises for a value that is no text. */
+static void need_text(struct machine *m, int i)
+{
+    if (!object_text(m->L, i).p && !undefined_is(m, i))
+        error_raise(m, "TypeError", "object of type '%s' has no len()",
+                    object_type_name(m->L, i));
+}
+
 static void add_mapped(struct buf *b, struct str s, void (*add)(struct buf *, uint32_t))
 {
     uint32_t c;
@@ -32,7 +40,7 @@ static int filter_lower(struct machine *m, int base)
     struct str s;
     bool is_markup;
     struct buf *b = begin(m, base, &s, &is_markup);
-    add_mapped(b, s, unicode_add_lower);
+    unicode_add_all_lower(b, s);
     return filter_done(m, b, is_markup);
 }
 
@@ -160,6 +168,7 @@ static int filter_indent(struct machine *m, int base)
     lua_State *L = m->L;
     struct str s, indent;
     bool is_markup;
+    need_text(m, base);
     struct buf *b = begin(m, base, &s, &is_markup);
     bool is_first = values_bool_arg(m, base + 2, false);
     bool is_blank = values_bool_arg(m, base + 3, false);
@@ -190,6 +199,7 @@ static int filter_truncate(struct machine *m, int base)
     lua_State *L = m->L;
     struct str s;
     bool is_markup;
+    need_text(m, base);
     struct buf *b = begin(m, base, &s, &is_markup);
     lua_Integer length = values_int_arg(m, base + 1, 255);
     bool is_killing = values_bool_arg(m, base + 2, false);
@@ -356,6 +366,7 @@ struct wrap {
     size_t kept;  /* bytes of out without the line's trailing white space */
     bool is_open; /* a line has been begun */
     bool is_later; /* a line has been ended */
+    bool on_hyphens;
 };
 
 static void end_line(struct wrap *w)
@@ -390,9 +401,16 @@ static void put_long(struct wrap *w, struct str chunk)
         if (w->line >= w->width)
             end_line(w);
         size_t room = w->width - w->line, bytes = unicode_offset(chunk, room);
+        const char *hyphen = bytes && bytes < chunk.n && w->on_hyphens
+                                 ? memrchr(chunk.p, '-', bytes)
+                                 : NULL;
+        if (hyphen && strspn(chunk.p, "-") < (size_t)(hyphen - chunk.p))
+            bytes = (size_t)(hyphen - chunk.p) + 1;
         struct str part = {chunk.p, bytes};
         put(w, part, unicode_length(part), false);
         chunk = str_skip(chunk, bytes);
+        if (hyphen && chunk.n)
+            end_line(w);
     }
 }
 
@@ -425,7 +443,7 @@ static void wrap_line(struct wrap *w, struct str s, bool breaks_words, bool on_h
 static int filter_wordwrap(struct machine *m, int base)
 {
     lua_State *L = m->L;
-    struct str s = repr_text(m, base), line, newline = STR("\n");
+    struct str s = repr_text(m, base), line, newline = m->settings.newline;
     lua_Integer width = values_int_arg(m, base + 1, 79);
     bool breaks_words = values_bool_arg(m, base + 2, true);
     bool on_hyphens = values_bool_arg(m, base + 4, true);
@@ -438,7 +456,8 @@ static int filter_wordwrap(struct machine *m, int base)
     while (filter_next_line(&s, &line)) {
         if (!is_first)
             machine_add(m, b, newline);
-        struct wrap w = {.m = m, .out = b, .newline = newline, .width = (size_t)width};
+        struct wrap w = {.m = m, .out = b, .newline = newline, .width = (size_t)width,
+                         .on_hyphens = on_hyphens};
         wrap_line(&w, line, breaks_words, on_hyphens);
         is_first = false;
     }

@@ -253,25 +253,61 @@ void inherit_include(struct machine *m, bool with_context)
     inherit_start_root(m);
 }
 
+/* A template that has globals of its own (which no cached module of another saw) hands them to
+   what it imports: pushes a table of their values in the frame's context. */
+static bool push_own_globals(struct machine *m, int template)
+{
+    lua_State *L = m->L;
+    const struct frame *f = machine_code_frame(m);
+    int globals = f->fixed + FIXED_GLOBALS, user = f->fixed + FIXED_USER;
+    lua_rawgeti(L, template, TEMPLATE_GLOBALS);
+    bool is_same = lua_rawequal(L, -1, globals);
+    lua_pop(L, 1);
+    if (is_same || !lua_getmetatable(L, globals))
+        return false;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, globals);) {
+        lua_pushvalue(L, -2);
+        if (lua_istable(L, user)) {
+            lua_pushvalue(L, -1);
+            lua_rawget(L, user);
+            if (lua_isnil(L, -1))
+                lua_pop(L, 1);
+            else
+                lua_replace(L, -3);
+        }
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    return true;
+}
+
 enum call_result inherit_import(struct machine *m, bool with_context)
 {
     lua_State *L = m->L;
+    bool is_cached = false;
     int locals = lua_gettop(L), template = locals - 1;
     machine_stack(m, 20);
     if (!with_context) {
-        lua_rawgeti(L, template, TEMPLATE_MODULE);
-        if (!lua_isnil(L, -1)) {
-            lua_replace(L, template);
-            lua_settop(L, template);
-            return CALL_DONE;
+        is_cached = !push_own_globals(m, template);
+        if (is_cached) {
+            lua_rawgeti(L, template, TEMPLATE_MODULE);
+            if (!lua_isnil(L, -1)) {
+                lua_replace(L, template);
+                lua_settop(L, template);
+                return CALL_DONE;
+            }
+            lua_pop(L, 1);
         }
-        lua_pop(L, 1);
-        inherit_push_context(L, template, 0, 0);
+        int globals = is_cached ? 0 : lua_gettop(L);
+        inherit_push_context(L, template, globals, 0);
     } else {
         push_shared_context(m, template, locals);
     }
     lua_replace(L, locals);
-    inherit_start_root(m)->result = with_context ? RESULT_MODULE : RESULT_CACHED;
+    lua_settop(L, locals);
+    inherit_start_root(m)->result = is_cached ? RESULT_CACHED : RESULT_MODULE;
     return CALL_FRAME;
 }
 

@@ -310,6 +310,9 @@ static void write_value(struct machine *m, enum out_mode mode, int i)
     bool is_escaped =
         mode == OUT_ESCAPED || (mode == OUT_VOLATILE && machine_is_autoescaped(m));
     m->n_scratch = 0;
+    if (mode == OUT_RAW && !object_text(L, i).p && !undefined_is(m, i))
+        error_raise(m, "TypeError", "sequence item 0: expected str instance, %s found",
+                    object_type_name(L, i));
     if (is_escaped)
         escape_add_value(m, &m->out, i);
     else
@@ -455,14 +458,7 @@ static void make_dict(struct machine *m, int n)
     value_push_ordered(L);
     int dict = lua_gettop(L), first = dict - 2 * n;
     for (int i = 0; i < n; i++) {
-        struct str s = object_text(L, first + 2 * i);
-        if (s.p)
-            lua_pushlstring(L, s.p, s.n);
-        else
-            lua_pushvalue(L, first + 2 * i);
-        if (lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TNUMBER &&
-                                 lua_tonumber(L, -1) != lua_tonumber(L, -1)))
-            error_raise(m, "TypeError", "unhashable key");
+        values_push_key(m, dict, first + 2 * i);
         lua_pushvalue(L, first + 2 * i + 1);
         lua_settable(L, dict);
     }
@@ -536,11 +532,16 @@ static void unpack(struct machine *m, int n)
     lua_remove(L, at);
 }
 
+static void check_namespace(struct machine *m)
+{
+    if (object_kind(m->L, -1) != K_NAMESPACE)
+        error_raise(m, "TemplateRuntimeError", "cannot assign attribute on non-namespace object");
+}
+
 static void set_namespace(struct machine *m, const struct frame *f, int k)
 {
     lua_State *L = m->L;
-    if (object_kind(L, -1) != K_NAMESPACE)
-        error_raise(m, "TemplateRuntimeError", "cannot assign attribute on non-namespace object");
+    check_namespace(m);
     push_constant(L, f, k);
     lua_pushvalue(L, -3);
     lua_rawset(L, -3);
@@ -1005,6 +1006,10 @@ static enum run_result run_code(struct machine *m)
             unpack(m, a);
             break;
         case OP_SET_NS: set_namespace(m, f, a); break;
+        case OP_CHECK_NS:
+            check_namespace(m);
+            lua_pop(L, 1);
+            break;
         case OP_MACRO: push_macro(m, f, a); break;
         case OP_CAPTURE:
             lua_pushinteger(L, (lua_Integer)m->out.n);

@@ -78,7 +78,9 @@ struct settings {
     enum undefined_policy undefined;
     size_t limit; /* bytes of a string or the output */
     int truncate_leeway;
-    bool sorts_json;
+    bool sorts_json, keeps_unicode; /* policy json.dumps_kwargs */
+    struct str json_separators[2];
+    struct str newline;
     bool is_newstyle; /* i18n */
     struct str urlize_rel, urlize_target; /* policies; p NULL: none */
 };

@@ -158,6 +158,12 @@ static void add_other(struct machine *m, struct buf *b, int i, enum kind k, int 
         add_quoted_field(m, b, i, TEMPLATE_NAME);
         buf_addc(b, '>');
         break;
+    case K_BUILTIN: {
+        const char *name = ((const struct builtin *)lua_touserdata(L, i))->name;
+        bool is_class = strcmp(name, "range") == 0 || strcmp(name, "dict") == 0;
+        buf_addf(b, is_class ? "<class '%s'>" : "<built-in function %s>", name);
+        break;
+    }
     case K_OBJECT:
     case K_FUNCTION: add_object(m, b, i); break;
     default: buf_addf(b, "<%s object>", object_type_name(L, i));

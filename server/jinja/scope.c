@@ -44,6 +44,11 @@ static struct var *find_here(struct scope *s, struct str name)
     return v;
 }
 
+bool scope_has(struct scope *s, struct str name)
+{
+    return find_here(s, name) != NULL;
+}
+
 struct var *scope_find(struct scope *s, struct str name)
 {
     for (; s; s = s->parent) {

@@ -45,6 +45,9 @@ struct scope *scope_new(struct arena *a, jmp_buf *fail, struct scope *parent,
 /* The variable of this scope or an outer one, or NULL. */
 struct var *scope_find(struct scope *s, struct str name);
 
+/* Whether this scope itself has the variable. */
+bool scope_has(struct scope *s, struct str name);
+
 /* A variable that whoever enters the scope sets. */
 struct var *scope_param(struct arena *a, jmp_buf *fail, struct scope *s, struct str name);
 

@@ -168,7 +168,7 @@ static int test_sequence(struct machine *m, int base)
     case K_KWARGS:
     case K_RANGE: return done(m, true);
     case K_MISSING:
-    case K_UNDEFINED: undefined_check(m, base); return done(m, false);
+    case K_UNDEFINED: return done(m, undefined_policy_of(m, base) != POLICY_STRICT);
     default: return done(m, false);
     }
 }

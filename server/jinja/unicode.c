@@ -63,15 +63,22 @@ bool unicode_is_space(uint32_t c)
 }
 
 /* The C library calls digits of other scripts letters; Python does not. */
-static bool is_other_digit(uint32_t c)
+int unicode_digit_value(uint32_t c)
 {
+    if (c >= '0' && c <= '9')
+        return (int)(c - '0');
     static const uint32_t zeros[] = {0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66,
                                      0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20,
                                      0x1040, 0x17e0, 0x1810, 0xff10};
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++)
         if (c >= zeros[i] && c < zeros[i] + 10)
-            return true;
-    return false;
+            return (int)(c - zeros[i]);
+    return -1;
+}
+
+static bool is_other_digit(uint32_t c)
+{
+    return c >= 0x80 && unicode_digit_value(c) >= 0;
 }
 
 static bool is_ascii_letter(uint32_t c)
@@ -184,6 +191,23 @@ void unicode_add_lower(struct buf *out, uint32_t c)
         buf_addstr(out, STR("i\xcc\x87"));
     else
         utf8_add(out, (uint32_t)towlower_l((wint_t)c, table()));
+}
+
+void unicode_add_all_lower(struct buf *out, struct str s)
+{
+    uint32_t c, next;
+    bool is_inside = false;
+    for (size_t i = 0; i < s.n;) {
+        i += unicode_decode(s.p + i, s.n - i, &c);
+        bool is_letter = unicode_is_alpha(c);
+        bool is_last = i >= s.n || (unicode_decode(s.p + i, s.n - i, &next),
+                                    !unicode_is_alpha(next));
+        if (c == 0x3a3 && is_inside && is_last)
+            utf8_add(out, 0x3c2);
+        else
+            unicode_add_lower(out, c);
+        is_inside = is_letter;
+    }
 }
 
 struct str unicode_strip(struct str s, bool is_left, bool is_right)

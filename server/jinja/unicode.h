@@ -30,6 +30,12 @@ void unicode_add_upper(struct buf *out, uint32_t c);
 void unicode_add_lower(struct buf *out, uint32_t c);
 void unicode_add_title(struct buf *out, uint32_t c);
 
+/* Appends all of s in lower case; a sigma at a word's end is the final one. */
+void unicode_add_all_lower(struct buf *out, struct str s);
+
+/* 0 to 9 for a decimal digit of any script, else -1. */
+int unicode_digit_value(uint32_t c);
+
 /* Without white space (str.strip()) at the left and right end. */
 struct str unicode_strip(struct str s, bool is_left, bool is_right);
 

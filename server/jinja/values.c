@@ -289,14 +289,9 @@ bool values_contains(struct machine *m, int container, int item)
     case K_RANGE: return range_contains(L, lua_touserdata(L, container), item);
     case K_KWARGS:
     case K_DICT: {
-        struct str t = object_text(L, item);
         if (lua_isnil(L, item))
             return false;
-        if (t.p)
-            lua_pushlstring(L, t.p, t.n);
-        else
-            lua_pushvalue(L, item);
-        lua_rawget(L, container);
+        values_push_item(m, container, item);
         bool is = !lua_isnil(L, -1);
         lua_pop(L, 1);
         return is;
@@ -307,6 +302,67 @@ bool values_contains(struct machine *m, int container, int item)
         error_raise(m, "TypeError", "argument of type '%s' is not iterable",
                     object_type_name(L, container));
     }
+}
+
+/* --- keys --- */
+
+/* Pushes the tuple among the dict's keys that equals the one at i, or that one. */
+static void push_equal_tuple(struct machine *m, int dict, int i)
+{
+    lua_State *L = m->L;
+    for (lua_pushnil(L); lua_next(L, dict);) {
+        lua_pop(L, 1);
+        if (lua_istable(L, -1) && equal(m, lua_gettop(L), i, 0))
+            return;
+    }
+    lua_pushvalue(L, i);
+}
+
+/* True and 1 are one key, False and 0 too: pushes the one that the dict has. */
+static void push_number_key(lua_State *L, int dict, int i)
+{
+    lua_pushvalue(L, i);
+    lua_pushvalue(L, i);
+    lua_rawget(L, dict);
+    bool is_there = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    lua_Number n = values_number(L, i);
+    if (is_there || (n != 0 && n != 1))
+        return;
+    if (lua_isboolean(L, i))
+        lua_pushinteger(L, (lua_Integer)n);
+    else
+        lua_pushboolean(L, n == 1);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, dict);
+    is_there = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    lua_remove(L, is_there ? -2 : -1);
+}
+
+void values_push_key(struct machine *m, int dict, int i)
+{
+    lua_State *L = m->L;
+    struct str s = object_text(L, i);
+    if (lua_type(L, i) == LUA_TSTRING)
+        lua_pushvalue(L, i);
+    else if (s.p)
+        lua_pushlstring(L, s.p, s.n);
+    else if (values_is_number(L, i) && values_number(L, i) == values_number(L, i))
+        push_number_key(L, dict, i);
+    else if (lua_istable(L, i) && object_kind(L, i) == K_TUPLE)
+        push_equal_tuple(m, dict, i);
+    else if (lua_isnil(L, i) || lua_isnumber(L, i) ||
+             (lua_istable(L, i) && (object_kind(L, i) == K_LIST || object_kind(L, i) == K_DICT)))
+        error_raise(m, "TypeError", "unhashable type: '%s'", object_type_name(L, i));
+    else
+        lua_pushvalue(L, i);
+}
+
+void values_push_item(struct machine *m, int dict, int i)
+{
+    values_push_key(m, dict, i);
+    lua_rawget(m->L, dict);
 }
 
 /* --- length and items --- */

@@ -42,6 +42,12 @@ lua_Integer values_list_length(lua_State *L, int i);
    n. Raises when it can't be gone through. Generators and objects must have been forced. */
 lua_Integer values_items(struct machine *m, int i);
 
+/* Pushes the value at i as a key of the dict: a Markup as its text, True as 1 where the dict has
+   that, a tuple as the equal one that is there. Raises for what can't be a key. */
+void values_push_key(struct machine *m, int dict, int i);
+/* Pushes dict[the value at i], or nil. */
+void values_push_item(struct machine *m, int dict, int i);
+
 /* Arguments of builtins. */
 lua_Integer values_int_arg(struct machine *m, int i, lua_Integer otherwise);
 lua_Number values_number(lua_State *L, int i); /* a bool is 0 or 1 */

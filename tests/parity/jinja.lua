@@ -102,7 +102,7 @@ local function decode(text)
         end
         local number = text:match("^%-?[%d.eE+-]+", at) or fail("unknown value")
         at = at + #number
-        return math.tointeger and math.tointeger(number) or tonumber(number)
+        return tonumber(number)
     end
 
     return read()

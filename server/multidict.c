@@ -28,7 +28,8 @@ static struct multidict *check_dict(lua_State *L)
 {
     struct multidict *d = luaL_testudata(L, 1, TYPE);
     if (!d)
-        luaL_error(L, "this is a method: call it with a colon, as request.args:get(\"key\")");
+        luaL_error(
+            L, "this is a method: call it with a colon, as request.args:get(\"key\")");
     return d;
 }
 

@@ -53,7 +53,8 @@ static void check_quality(enum accept_kind kind, const char *field, const char *
 static void finds(void **state)
 {
     (void)state;
-    const enum accept_kind M = ACCEPT_MIMETYPES, L = ACCEPT_LANGUAGES, C = ACCEPT_CHARSETS;
+    const enum accept_kind M = ACCEPT_MIMETYPES, L = ACCEPT_LANGUAGES,
+                           C = ACCEPT_CHARSETS;
     check_quality(M, "", "text/html", -1);
     check_quality(M, "text/html;q=0.3, text/*;q=0.5, */*;q=0.1", "TEXT/HTML", 0.3);
     check_quality(M, "text/html;q=0.3, text/*;q=0.5, */*;q=0.1", "text/plain", 0.5);

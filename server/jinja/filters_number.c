@@ -113,7 +113,7 @@ static bool parse_int(struct str s, int number_base, lua_Integer *out)
             p += 2;
             break;
         }
-    if (!isalnum((unsigned char)*p))
+    if (!isalnum((unsigned char)*p) || number_base < 0 || number_base == 1 || number_base > 36)
         return false;
     errno = 0;
     *out = strtoll(p, &end, number_base ? number_base : 10);

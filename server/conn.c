@@ -22,7 +22,9 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -62,7 +64,7 @@ struct conn {
     bool is_streaming;   /* evhttp's callbacks are put aside */
     struct fault fault;  /* HANDED: status != 0: the bytes were no request */
     int64_t deadline;    /* ms, monotonic */
-    size_t waiting;      /* WRITING: bytes in the output at the last look */
+    size_t waiting;      /* WRITING: bytes not taken at the last look */
     size_t dropped;      /* LINGERING: bytes */
     struct peer peer;
     bufferevent_data_cb read_cb, write_cb;
@@ -111,7 +113,7 @@ static void note_writing(struct conn *c)
     if (c->state == CONN_SERVING) {
         c->state = CONN_WRITING;
         set_deadline(c, c->all->options.write_timeout);
-        c->waiting = evbuffer_get_length(output_of(c));
+        c->waiting = 0;
     }
 }
 
@@ -543,7 +545,10 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
         free(c);
         return bev; /* on_request refuses what comes */
     }
-    c->sink = (struct sink){bufferevent_get_output(bev), flush, is_congested, end};
+    c->sink = (struct sink){.out = bufferevent_get_output(bev),
+                            .flush = flush,
+                            .is_congested = is_congested,
+                            .end = end};
     c->all = all;
     c->bev = bev;
     c->is_first = true;
@@ -584,11 +589,21 @@ static void time_out(struct conn *c)
     }
 }
 
+/* Bytes that the client has not taken: ours and the kernel's. The kernel asks for more only
+   when much of its buffer is free, which takes a slow client longer than WRITE_TIMEOUT. */
+static size_t untaken(struct conn *c)
+{
+    int in_kernel = 0;
+    if (ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &in_kernel) < 0)
+        in_kernel = 0;
+    return evbuffer_get_length(output_of(c)) + (size_t)in_kernel;
+}
+
 /* A client that takes bytes is in time, however many are left. */
 static void note_progress(struct conn *c)
 {
-    size_t waiting = evbuffer_get_length(output_of(c));
-    bool waits_for_app = waiting == 0 && c->ex;
+    size_t waiting = untaken(c);
+    bool waits_for_app = evbuffer_get_length(output_of(c)) == 0 && c->ex;
     if (waiting != c->waiting || waits_for_app)
         set_deadline(c, c->all->options.write_timeout);
     c->waiting = waiting;
@@ -667,6 +682,7 @@ void conns_drain(struct conns *all, void (*on_empty)(void *arg), void *arg)
     evconnlistener_disable(all->listener);
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
+        c->sink.is_last = true;
         if (c->evcon && (c->state == CONN_IDLE || c->state == CONN_LINGERING))
             close_now(c);
     }

@@ -369,6 +369,8 @@ static int parse_head(struct str text, int most_fields, struct arena *arena,
                 memcpy(more, head->fields, (size_t)head->n_fields * sizeof *more);
             head->fields = more;
         }
+        if (*text.p == ' ' || *text.p == '\t') /* RFC 9112, section 5.2 */
+            return fault_set(fault, 400, "A header field is folded.");
         struct http1_field *field = &head->fields[head->n_fields++];
         if (parse_field(line, field, fault) < 0 ||
             note_field(field, head, &connection, &has_host, fault) < 0)

@@ -66,7 +66,8 @@ static int gc_lua(lua_State *L)
 static struct inprocess *push_inprocess(lua_State *L)
 {
     struct inprocess *p = lua_newuserdatauv(L, sizeof *p, 0);
-    *p = (struct inprocess){.sink = {NULL, flush, is_congested, end}};
+    *p = (struct inprocess){
+        .sink = {.flush = flush, .is_congested = is_congested, .end = end}};
     luaL_setmetatable(L, METATABLE);
     p->in = evbuffer_new();
     p->body = evbuffer_new();

@@ -140,7 +140,7 @@ int response_remove_field(struct response *r, struct str name)
 
 int response_set_status(struct response *r, lua_Integer status)
 {
-    if (status < 100 || status > 999)
+    if (status < 200 || status > 999) /* 1xx are not answers: RFC 9110, section 15.2 */
         return -1;
     r->status = (int)status;
     r->reason = (struct str){NULL, 0};

@@ -51,7 +51,7 @@ int response_set_field(struct response *r, struct str name, struct str value,
 /* Removes all fields of that name; how many there were. */
 int response_remove_field(struct response *r, struct str name);
 
-/* Sets a status: 100 to 999 with its standard reason. -1 when it is none. */
+/* Sets a status: 200 to 999 with its standard reason. -1 when it is none. */
 int response_set_status(struct response *r, lua_Integer status);
 
 /* Sets a status line "201 CREATED". -1 with a fault when it is none. */

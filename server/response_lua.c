@@ -242,11 +242,11 @@ static void set_status(lua_State *L, struct response *r, int index)
         struct str line;
         line.p = lua_tolstring(L, index, &line.n);
         if (response_set_status_line(r, line, &fault) < 0)
-            refuse(L, index, "as status: it must be a number from 100 to 999, or a string "
+            refuse(L, index, "as status: it must be a number from 200 to 999, or a string "
                              "that begins with one");
     } else if (!lua_isinteger(L, index) ||
                response_set_status(r, lua_tointeger(L, index)) < 0) {
-        refuse(L, index, "as status: it must be a number from 100 to 999, or a string that "
+        refuse(L, index, "as status: it must be a number from 200 to 999, or a string that "
                          "begins with one");
     }
 }

@@ -189,13 +189,14 @@ static struct framed frame(const struct exchange *ex)
     const struct http1_head *head = &ex->request.head;
     struct framed f = {.r = r,
                        .must_close = head->wants_close || r->must_close ||
-                                     ex->request.is_body_refused,
+                                     ex->request.is_body_refused || ex->sink->is_last,
                        .says_keep_alive = head->minor == 0};
     bool has_content = !response_has_no_content(r->status);
     if (r->kind == RESPONSE_STREAM) {
         int64_t length = declared_length(r);
         f.says_length = length >= 0 && has_content;
         f.length = f.says_length ? (uint64_t)length : 0;
+        f.says_length |= r->status == 205;
     } else {
         f.says_length = has_content;
         f.length = r->kind == RESPONSE_FILE ? r->length : r->text.n;

@@ -7,6 +7,7 @@
 
 struct sink {
     struct evbuffer *out; /* send.c appends to it */
+    bool is_last;         /* the connection ends with this answer, which says so */
 
     /* Bytes were appended: sends what can be sent at once. */
     void (*flush)(struct sink *s);

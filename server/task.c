@@ -14,11 +14,19 @@ static struct task *current;
 
 static struct {
     struct event_base *base;
-    struct event event; /* active when the queue is not empty */
+    struct event event; /* a timer that is due when the queue is not empty */
     struct task *first, **last;
 } ready;
 
 static char wait_mark; /* its address is the mark */
+
+/* In the loop's next round, by a timer: an event made active from its own callback would be
+   called again before any socket is looked at. */
+static void schedule(void)
+{
+    const struct timeval now = {0, 0};
+    event_add(&ready.event, &now);
+}
 
 /* Runs what was ready when it began; what becomes ready meanwhile comes in the next round, so
    that tasks which wake one another can't keep the loop from its sockets. */
@@ -39,7 +47,7 @@ static void run_ready(evutil_socket_t fd, short what, void *arg)
             break;
     }
     if (ready.first)
-        event_active(&ready.event, 0, 0);
+        schedule();
 }
 
 void tasks_open(struct event_base *base)
@@ -47,7 +55,7 @@ void tasks_open(struct event_base *base)
     ready.base = base;
     ready.first = NULL;
     ready.last = &ready.first;
-    event_assign(&ready.event, base, -1, EV_PERSIST, run_ready, NULL);
+    event_assign(&ready.event, base, -1, 0, run_ready, NULL);
 }
 
 void tasks_close(void)
@@ -139,7 +147,7 @@ static void enqueue(struct task *t, int n)
     *ready.last = t;
     ready.last = &t->next_ready;
     if (ready.first == t)
-        event_active(&ready.event, 0, 0);
+        schedule();
 }
 
 void task_wake(struct task *t, int n)

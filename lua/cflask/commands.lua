@@ -12,7 +12,7 @@ local commands = {}
 local function port_of(value, wrong)
     local port = tonumber(value)
     if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
-        wrong("the port must be a number from 0 to 65535, not %s", tostring(value))
+        wrong("--port must be a number from 0 to 65535, not %s", tostring(value))
     end
     return math.floor(port)
 end

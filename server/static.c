@@ -248,6 +248,8 @@ static void set_type(lua_State *L, struct response *r, const struct sending *s)
 {
     const char *encoding = NULL;
     if (s->mimetype.p) {
+        if (!http1_is_field_value(s->mimetype))
+            misuse(L, "the mimetype has a control character");
         response_set_mimetype(L, r, s->mimetype);
         return;
     }

@@ -1,5 +1,6 @@
-/* The built-in converters: string, int, float, path, any, uuid. Their arguments, what they
-   take and what they make of it are Werkzeug's; an own one's part is in converter_own.c. */
+/* The built-in converters: string, int, float, path, any, uuid. Their arguments, what
+   they take and what they make of it are Werkzeug's; an own one's part is in
+   converter_own.c. */
 #include "converter.h"
 
 #include "base/buf.h"
@@ -50,7 +51,7 @@ static int bind_arguments(struct making *m, const struct converter_argument *arg
     const char *name = m->builtin->name;
     for (size_t i = 0; i < n; i++) {
         const struct converter_argument *a = &arguments[i];
-        int place = a->name.n                            ? place_of(m->builtin, a->name)
+        int place = a->name.n ? place_of(m->builtin, a->name)
                     : i < MOST_ARGUMENTS && m->builtin->arguments[i] ? (int)i
                                                                      : -1;
         if (place < 0 && a->name.n)
@@ -163,7 +164,8 @@ static int make_float(struct making *m)
                : 0;
 }
 
-static int make_any(struct making *m, const struct converter_argument *arguments, size_t n)
+static int make_any(struct making *m, const struct converter_argument *arguments,
+                    size_t n)
 {
     if (n == 0)
         return fault_set(m->fault, 500, "converter any needs words: any(a, \"b c\")");
@@ -303,9 +305,10 @@ static const struct converter *unknown(const struct converter_maker *maker,
     return NULL;
 }
 
-const struct converter *converter_new(const struct converter_maker *maker, struct str name,
-                                      const struct converter_argument *arguments, size_t n,
-                                      struct fault *fault)
+const struct converter *converter_new(const struct converter_maker *maker,
+                                      struct str name,
+                                      const struct converter_argument *arguments,
+                                      size_t n, struct fault *fault)
 {
     if (push_own(maker, name))
         return converter_own_new(maker, name, arguments, n, fault);
@@ -365,7 +368,8 @@ static bool has_length(const struct converter *c, struct str text)
 /* Python's `[^/].*?`: a dot takes no newline. */
 static bool is_path(struct str text)
 {
-    return text.n && *text.p != '/' && !(text.n > 1 && memchr(text.p + 1, '\n', text.n - 1));
+    return text.n && *text.p != '/' &&
+           !(text.n > 1 && memchr(text.p + 1, '\n', text.n - 1));
 }
 
 static bool is_word(const struct converter *c, struct str text)
@@ -390,7 +394,8 @@ bool converter_is_uuid(struct str text)
     return true;
 }
 
-bool converter_takes(const struct converter *c, struct str text, struct converter_lua *lua)
+bool converter_takes(const struct converter *c, struct str text,
+                     struct converter_lua *lua)
 {
     if (!c->takes_slash && text.n && memchr(text.p, '/', text.n))
         return false;
@@ -462,8 +467,8 @@ static enum converter_outcome uuid_value(struct str text, struct converter_lua *
 }
 
 enum converter_outcome converter_value(const struct converter *c, struct str text,
-                                       struct converter_lua *lua, struct route_value *value,
-                                       struct fault *fault)
+                                       struct converter_lua *lua,
+                                       struct route_value *value, struct fault *fault)
 {
     value->kind = ROUTE_TEXT;
     value->text = text;
@@ -605,8 +610,8 @@ static bool push_word(lua_State *L, const struct converter *c, int index)
     return false;
 }
 
-static bool push_text(lua_State *L, const struct route_map *map, const struct converter *c,
-                      int index)
+static bool push_text(lua_State *L, const struct route_map *map,
+                      const struct converter *c, int index)
 {
     switch (c->kind) {
     case CONVERTER_INT:

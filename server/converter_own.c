@@ -25,7 +25,8 @@ struct defining {
 
 static int wrong(const struct defining *d, const char *what)
 {
-    return fault_set(d->fault, 500, "converter %.*s: %s", (int)d->name.n, d->name.p, what);
+    return fault_set(d->fault, 500, "converter %.*s: %s", (int)d->name.n, d->name.p,
+                     what);
 }
 
 static void push_argument(lua_State *L, const struct converter_argument *a)
@@ -49,7 +50,8 @@ static void push_argument(lua_State *L, const struct converter_argument *a)
 }
 
 /* stack: function -> what it returned. Arguments with names become one last table. */
-static void call_factory(lua_State *L, const struct converter_argument *arguments, size_t n)
+static void call_factory(lua_State *L, const struct converter_argument *arguments,
+                         size_t n)
 {
     int count = 0, named = 0;
     luaL_checkstack(L, (int)n + 4, "too many arguments for a converter");
@@ -70,7 +72,8 @@ static void call_factory(lua_State *L, const struct converter_argument *argument
     lua_call(L, count + (named > 0), 1);
 }
 
-/* The string field of the definition, left on the stack; .p is NULL when there is none. */
+/* The string field of the definition, left on the stack; .p is NULL when there is none.
+ */
 static struct str push_text_field(const struct defining *d, const char *field)
 {
     struct str s = {NULL, 0};
@@ -135,8 +138,8 @@ static int compile(const struct defining *d, struct converter_own *own, struct s
     if (error) {
         char why[128];
         regerror(error, &own->regex, why, sizeof why);
-        return fault_set(d->fault, 500, "converter %.*s: %s: %s", (int)d->name.n, d->name.p,
-                         regex.p, why);
+        return fault_set(d->fault, 500, "converter %.*s: %s: %s", (int)d->name.n,
+                         d->name.p, regex.p, why);
     }
     own->has_regex = true;
     own->next = *d->maker->owned;
@@ -144,17 +147,68 @@ static int compile(const struct defining *d, struct converter_own *own, struct s
     return 0;
 }
 
+/* Behind the `]` of the set that begins at i, or 0 when there is none. */
+static size_t end_of_set(struct str p, size_t i)
+{
+    i += 1 + (i + 1 < p.n && p.p[i + 1] == '^');
+    for (size_t first = i; i < p.n; i++) {
+        if (p.p[i] == '%')
+            i++;
+        else if (p.p[i] == ']' && i > first)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Behind the escape that begins at i, or 0 when it isn't whole. */
+static size_t end_of_escape(struct str p, size_t i)
+{
+    char kind = i + 1 < p.n ? p.p[i + 1] : '\0';
+    size_t n = kind == 'b' ? 4 : 2; /* %b has two characters more */
+    if (i + n > p.n || (kind == 'f' && (i + 2 >= p.n || p.p[i + 2] != '[')))
+        return 0;
+    return i + n;
+}
+
+/* Lua finds a mistake in a pattern only when matching comes to it, and not with every
+   text: it must be found before requests do. */
+static bool is_well_formed(struct str p)
+{
+    size_t depth = 0;
+    for (size_t i = 0; i < p.n;) {
+        char c = p.p[i];
+        depth += c == '(';
+        if (c == ')' && depth-- == 0)
+            return false;
+        i = c == '%' ? end_of_escape(p, i) : c == '[' ? end_of_set(p, i) : i + 1;
+        if (i == 0)
+            return false;
+    }
+    return depth == 0;
+}
+
+/* Whether the pattern ends in an anchor, a `$` that is not escaped. */
+static bool has_end_anchor(struct str p)
+{
+    size_t escapes = 0;
+    if (!p.n || p.p[p.n - 1] != '$')
+        return false;
+    while (escapes + 1 < p.n && p.p[p.n - 2 - escapes] == '%')
+        escapes++;
+    return escapes % 2 == 0;
+}
+
 /* stack: pattern -> . Keeps it with anchors, and string.find beside it. */
 static int keep_pattern(const struct defining *d, struct converter_own *own,
                         struct str pattern)
 {
     lua_State *L = d->maker->L;
-    bool has_start = pattern.n && *pattern.p == '^';
-    bool has_end = pattern.n && pattern.p[pattern.n - 1] == '$' &&
-                   !(pattern.n > 1 && pattern.p[pattern.n - 2] == '%');
-    lua_pushstring(L, has_start ? "" : "^");
+    if (!is_well_formed(pattern))
+        return fault_set(d->fault, 500, "converter %.*s: malformed pattern (%s)",
+                         (int)d->name.n, d->name.p, pattern.p);
+    lua_pushstring(L, pattern.n && *pattern.p == '^' ? "" : "^");
     lua_pushlstring(L, pattern.p, pattern.n);
-    lua_pushstring(L, has_end ? "" : "$");
+    lua_pushstring(L, has_end_anchor(pattern) ? "" : "$");
     lua_concat(L, 3);
     own->pattern = route_ref_keep(L, d->maker->map);
     lua_getglobal(L, "string");
@@ -199,7 +253,8 @@ static int take_weight(const struct defining *d, struct converter *c)
     return 0;
 }
 
-static int take_matcher(const struct defining *d, struct converter *c, struct str *matcher)
+static int take_matcher(const struct defining *d, struct converter *c,
+                        struct str *matcher)
 {
     struct str regex = push_text_field(d, "regex");
     struct str pattern = push_text_field(d, "pattern");
@@ -257,7 +312,8 @@ void converter_free_owned(struct converter_own *owned)
         regfree(&owned->regex);
 }
 
-static bool takes_by_regex(const struct converter *c, struct str text, struct arena *arena)
+static bool takes_by_regex(const struct converter *c, struct str text,
+                           struct arena *arena)
 {
     if (text.n && memchr(text.p, 0, text.n))
         return false;

@@ -1,5 +1,5 @@
-/* Redirects. The one for a slash is plain text work; the others build URLs from the match's
-   values, which takes Lua and so a protected call. */
+/* Redirects. The one for a slash is plain text work; the others build URLs from the
+   match's values, which takes Lua and so a protected call. */
 #include "redirect.h"
 
 #include "base/percent.h"
@@ -18,12 +18,13 @@ static void add_root(struct buf *out, const struct route_map *map,
                      const struct route_request *q, struct str subdomain)
 {
     struct str scheme = q->scheme.n ? q->scheme : STR("http");
-    url_add_root(out, scheme, subdomain, url_app_host(map, q->host, scheme), q->root_path);
+    url_add_root(out, scheme, subdomain, url_app_host(map, q->host, scheme),
+                 q->root_path);
 }
 
 /* The subdomain of the request, for a map that has them. */
-static struct str own_subdomain(const struct route_map *map, const struct route_request *q,
-                                char *small, size_t size)
+static struct str own_subdomain(const struct route_map *map,
+                                const struct route_request *q, char *small, size_t size)
 {
     if (map->domains != ROUTE_SUBDOMAINS || !map->server_name.n || q->host.n > size)
         return STR("");
@@ -48,8 +49,9 @@ static struct str finish(struct buf *out, struct arena *arena)
     return s;
 }
 
-struct str redirect_to_path(const struct route_map *map, const struct route_request *request,
-                            struct str path, struct arena *arena)
+struct str redirect_to_path(const struct route_map *map,
+                            const struct route_request *request, struct str path,
+                            struct arena *arena)
 {
     char small[256];
     struct buf out = {0};
@@ -78,8 +80,8 @@ static void check_memory(lua_State *L, const struct buf *b)
         luaL_error(L, "out of memory");
 }
 
-/* The functions below run protected, with the table of values at stack index 2; each pushes
-   a URL, or nothing and returns 0. */
+/* The functions below run protected, with the table of values at stack index 2; each
+   pushes a URL, or nothing and returns 0. */
 
 enum { VALUES = 2 };
 
@@ -120,8 +122,8 @@ static int push_joined(lua_State *L, const struct redirecting *r)
     struct str domain = str_at(L, -2);
     out->n = 0;
     if (r->map->domains == ROUTE_HOSTS && domain.n)
-        url_add_root(out, r->request->scheme.n ? r->request->scheme : STR("http"), STR(""),
-                     domain, r->request->root_path);
+        url_add_root(out, r->request->scheme.n ? r->request->scheme : STR("http"),
+                     STR(""), domain, r->request->root_path);
     else
         add_root(out, r->map, r->request, domain);
     buf_addstr(out, str_at(L, -1));
@@ -131,8 +133,8 @@ static int push_joined(lua_State *L, const struct redirecting *r)
     return 1;
 }
 
-/* The rules of the group before this one come first when URLs are built: if one of them has
-   just these values as its defaults, its URL is the canonical one. */
+/* The rules of the group before this one come first when URLs are built: if one of them
+   has just these values as its defaults, its URL is the canonical one. */
 static int push_default(lua_State *L, const struct redirecting *r)
 {
     const struct route_group *g = r->rule->group;
@@ -164,8 +166,8 @@ static void push_replacement(lua_State *L, const struct redirecting *r, struct s
     const struct route_variable *v = find_variable(r->rule, name);
     lua_pushlstring(L, name.p, name.n);
     lua_rawget(L, VALUES);
-    bool is_text = v ? converter_push_text(L, r->map, v->converter, -1)
-                     : converter_push_str(L, -1);
+    bool is_text =
+        v ? converter_push_text(L, r->map, v->converter, -1) : converter_push_str(L, -1);
     if (!is_text)
         luaL_error(L, "redirect_to of %s: no text for %s", r->rule->text.p,
                    lua_tostring(L, -1));
@@ -204,9 +206,9 @@ static void push_template(lua_State *L, const struct redirecting *r)
 static bool has_scheme(struct str url)
 {
     size_t i = 0;
-    while (i < url.n && (((url.p[i] | 32) >= 'a' && (url.p[i] | 32) <= 'z') ||
-                         (i && ((url.p[i] >= '0' && url.p[i] <= '9') ||
-                                memchr("+-.", url.p[i], 3)))))
+    while (i < url.n &&
+           (((url.p[i] | 32) >= 'a' && (url.p[i] | 32) <= 'z') ||
+            (i && ((url.p[i] >= '0' && url.p[i] <= '9') || memchr("+-.", url.p[i], 3)))))
         i++;
     return i && i < url.n && url.p[i] == ':';
 }
@@ -269,7 +271,8 @@ static int find_redirect(lua_State *L)
 }
 
 int redirect_of_match(struct route_map *map, const struct route_request *request,
-                      struct arena *arena, struct route_result *result, struct fault *fault)
+                      struct arena *arena, struct route_result *result,
+                      struct fault *fault)
 {
     lua_State *L = request->L;
     struct redirecting r = {map, request, result, route_map_rule(map, result->rule)};
@@ -279,7 +282,8 @@ int redirect_of_match(struct route_map *map, const struct route_request *request
     lua_pushlightuserdata(L, &r);
     if (lua_pcall(L, 1, 1, 0)) {
         const char *message = lua_tostring(L, -1);
-        return fault_set(fault, 500, "%s", message ? message : "a redirect_to raised an error");
+        return fault_set(fault, 500, "%s",
+                         message ? message : "a redirect_to raised an error");
     }
     if (lua_isstring(L, -1)) {
         result->location = arena_copy(arena, str_at(L, -1));

@@ -1,9 +1,9 @@
-/* STEP 3: from a request's path and method to a rule and its values, or to a redirect, 404 or
-   405.
+/* STEP 3: from a request's path and method to a rule and its values, or to a redirect,
+   404 or 405.
 
-   The tree leads the path to rules, the most specific first. A rule that takes the method and
-   whose converters take the values ends the search; the others that the path fits are noted,
-   for if none does, their methods are what is allowed. */
+   The tree leads the path to rules, the most specific first. A rule that takes the method
+   and whose converters take the values ends the search; the others that the path fits are
+   noted, for if none does, their methods are what is allowed. */
 #include "route.h"
 
 #include "base/percent.h"
@@ -58,8 +58,8 @@ static enum converter_outcome convert(struct matching *m, const struct route_rul
     for (size_t i = 0; i < rule->variables_n; i++) {
         struct route_value scratch = values[i];
         struct route_value *to = rule->variables[i].has_default ? &scratch : &values[i];
-        enum converter_outcome done = converter_value(rule->variables[i].converter, texts[i],
-                                                      &m->lua, to, m->fault);
+        enum converter_outcome done = converter_value(rule->variables[i].converter,
+                                                      texts[i], &m->lua, to, m->fault);
         if (done != CONVERTER_DONE) {
             m->has_failed = m->has_failed || done == CONVERTER_FAILED;
             return done;
@@ -74,7 +74,8 @@ static enum converter_outcome convert(struct matching *m, const struct route_rul
 static bool note_misfit(struct matching *m, const struct tree_walk *w,
                         const struct route_rule *rule, enum tree_arrival how)
 {
-    struct misfit *x = arena_alloc(m->arena, sizeof *x + w->captures_n * sizeof *x->captures);
+    struct misfit *x =
+        arena_alloc(m->arena, sizeof *x + w->captures_n * sizeof *x->captures);
     if (!x)
         return out_of_memory(m), true;
     *x = (struct misfit){m->misfits, rule, how == TREE_LACKS_SLASH};
@@ -174,8 +175,8 @@ static enum route_outcome redirect(struct matching *m, struct str path, bool add
     return m->result->location.p ? ROUTE_REDIRECT : (out_of_memory(m), ROUTE_FAILED);
 }
 
-/* The methods of the misfits whose converters take the values. Those that lack their slash
-   count only when there are no others. */
+/* The methods of the misfits whose converters take the values. Those that lack their
+   slash count only when there are no others. */
 static uint64_t allowed_methods(struct matching *m)
 {
     uint64_t methods = 0, with_slash = 0;
@@ -209,7 +210,8 @@ static enum route_outcome not_found(struct matching *m)
 }
 
 /* A search of its own, for the rule's values stay. */
-static enum route_outcome answer_options(struct matching *m, struct str path, bool is_empty)
+static enum route_outcome answer_options(struct matching *m, struct str path,
+                                         bool is_empty)
 {
     struct route_result found = *m->result;
     m->collects = true;
@@ -252,8 +254,8 @@ static enum route_outcome match(struct matching *m)
     return m->found ? found(m, path, is_empty) : not_found(m);
 }
 
-/* Keeps the table of Lua values, and in it, under "error", what an app's function raised: the
-   value that stands above it on the stack. Leaves the stack as it was at `top`. */
+/* Keeps the table of Lua values, and in it, under "error", what an app's function raised:
+   the value that stands above it on the stack. Leaves the stack as it was at `top`. */
 static void keep_lua_values(struct matching *m, int top)
 {
     lua_State *L = m->lua.L;

@@ -1,12 +1,12 @@
-/* The methods of app.url_map: each turns tables into the structs of route_map.h, route.h and
-   url.h, and results back into tables. */
+/* The methods of app.url_map: each turns tables into the structs of route_map.h, route.h
+   and url.h, and results back into tables. */
 #include "route_lua.h"
 
 #include "base/value.h"
 #include "route.h"
 #include "url.h"
 
-#define MAP "cflask.route.map"
+#define MAP   "cflask.route.map"
 #define ARENA "cflask.route.arena"
 
 struct route_map *route_map_check(lua_State *L, int index)
@@ -38,8 +38,8 @@ static struct arena *push_arena(lua_State *L)
     return a;
 }
 
-/* The fields of an options table at stack index 2 or 3. A string's bytes live as long as the
-   table. */
+/* The fields of an options table at stack index 2 or 3. A string's bytes live as long as
+   the table. */
 
 static struct str text_field(lua_State *L, int table, const char *name)
 {
@@ -53,7 +53,8 @@ static struct str text_field(lua_State *L, int table, const char *name)
     return s;
 }
 
-static struct str text_field_or(lua_State *L, int table, const char *name, struct str other)
+static struct str text_field_or(lua_State *L, int table, const char *name,
+                                struct str other)
 {
     struct str s = text_field(L, table, name);
     return s.p ? s : other;
@@ -164,11 +165,19 @@ static void take_values(lua_State *L, int table, struct route_options *o)
 
 static void take_options(lua_State *L, int table, struct route_options *o)
 {
-    static const char *const names[] = {
-        "methods",       "endpoint",   "defaults",   "strict_slashes",
-        "merge_slashes", "host",       "subdomain",  "redirect_to",
-        "alias",         "build_only", "provide_automatic_options",
-        "max_content_length", NULL};
+    static const char *const names[] = {"methods",
+                                        "endpoint",
+                                        "defaults",
+                                        "strict_slashes",
+                                        "merge_slashes",
+                                        "host",
+                                        "subdomain",
+                                        "redirect_to",
+                                        "alias",
+                                        "build_only",
+                                        "provide_automatic_options",
+                                        "max_content_length",
+                                        NULL};
     check_names(L, table, names);
     o->endpoint = text_field(L, table, "endpoint");
     o->host = text_field(L, table, "host");
@@ -253,7 +262,8 @@ static void set_arguments(lua_State *L, const struct route_rule *rule)
     lua_setfield(L, -2, "arguments");
 }
 
-static void set_kept(lua_State *L, const struct route_map *map, const char *name, int number)
+static void set_kept(lua_State *L, const struct route_map *map, const char *name,
+                     int number)
 {
     if (!number)
         return;
@@ -301,7 +311,7 @@ static int map_iter_rules(lua_State *L)
 
 static struct route_request request_of(lua_State *L, int table)
 {
-    static const char *const names[] = {"path", "method", "query", "scheme",
+    static const char *const names[] = {"path", "method",    "query", "scheme",
                                         "host", "root_path", NULL};
     check_names(L, table, names);
     return (struct route_request){
@@ -390,9 +400,9 @@ static int map_match(lua_State *L)
 
 static struct url_options url_options_of(lua_State *L, int table)
 {
-    static const char *const names[] = {"scheme",     "host",     "root_path",
-                                        "method",     "anchor",   "default_method",
-                                        "url_scheme", "external", "append_unknown", NULL};
+    static const char *const names[] = {
+        "scheme",         "host",       "root_path", "method",         "anchor",
+        "default_method", "url_scheme", "external",  "append_unknown", NULL};
     check_names(L, table, names);
     return (struct url_options){
         .scheme = text_field(L, table, "scheme"),

@@ -66,7 +66,8 @@ void route_map_set_automatic_options(struct route_map *map, bool provides)
     map->automatic_options = provides;
 }
 
-/* Where the port begins (at its colon), or the end. An IPv6 address stands in brackets. */
+/* Where the port begins (at its colon), or the end. An IPv6 address stands in brackets.
+ */
 static size_t port_at(struct str host)
 {
     size_t i = host.n;
@@ -82,7 +83,8 @@ static struct str lower(struct str s, char *to)
     return (struct str){to, to ? s.n : 0};
 }
 
-struct str route_map_host_name(struct str host, char *to, size_t size, struct arena *arena)
+struct str route_map_host_name(struct str host, char *to, size_t size,
+                               struct arena *arena)
 {
     host.n = port_at(host);
     return lower(host, host.n <= size && to ? to : arena_alloc(arena, host.n + 1));
@@ -168,7 +170,8 @@ static int add_method(struct adding *a, struct str method)
     if (!method.n)
         return fault_set(a->fault, 500, "a method's name is empty");
     if (!bit && map->methods_n == ROUTE_MOST_METHODS)
-        return fault_set(a->fault, 500, "a map has at most %d methods", ROUTE_MOST_METHODS);
+        return fault_set(a->fault, 500, "a map has at most %d methods",
+                         ROUTE_MOST_METHODS);
     if (!bit) {
         if (keep(a, method, &map->methods[map->methods_n]) < 0)
             return -1;
@@ -188,9 +191,10 @@ static int add_methods(struct adding *a)
     rule->any_method = o->any_method;
     if (rule->methods & GET)
         rule->methods |= HEAD;
-    bool wants = o->provide_automatic_options == ROUTE_YES ||
-                 (o->provide_automatic_options == ROUTE_UNSET && a->map->automatic_options &&
-                  !rule->any_method && !(rule->methods & OPTIONS));
+    bool wants =
+        o->provide_automatic_options == ROUTE_YES ||
+        (o->provide_automatic_options == ROUTE_UNSET && a->map->automatic_options &&
+         !rule->any_method && !(rule->methods & OPTIONS));
     rule->is_options_automatic = wants;
     rule->methods |= wants ? OPTIONS : 0;
     return 0;
@@ -341,8 +345,9 @@ static int check_redirect(struct adding *a)
         const char *end = rest.n ? memchr(rest.p, '>', rest.n) : NULL;
         struct str name = {rest.p, end ? (size_t)(end - rest.p) : 0};
         if (end && name.n && !route_map_has_argument(a->rule, name))
-            return fault_set(a->fault, 500, "redirect_to has <%.*s>, which \"%.*s\" lacks",
-                             (int)name.n, name.p, (int)a->rule->text.n, a->rule->text.p);
+            return fault_set(a->fault, 500,
+                             "redirect_to has <%.*s>, which \"%.*s\" lacks", (int)name.n,
+                             name.p, (int)a->rule->text.n, a->rule->text.p);
     }
     return 0;
 }
@@ -359,12 +364,14 @@ static int keep_redirect_function(struct adding *a)
 static bool has_equal_converters(const struct route_rule *a, const struct route_rule *b)
 {
     for (size_t i = 0; i < a->variables_n; i++)
-        if (!str_eq(a->variables[i].converter->identity, b->variables[i].converter->identity))
+        if (!str_eq(a->variables[i].converter->identity,
+                    b->variables[i].converter->identity))
             return false;
     return a->variables_n == b->variables_n;
 }
 
-/* The first rule at the same place that takes a method of this one with the same values. */
+/* The first rule at the same place that takes a method of this one with the same values.
+ */
 static int find_earlier(const struct tree_state *state, const struct route_rule *rule)
 {
     for (size_t i = 0; i < state->rules_n; i++) {
@@ -409,7 +416,8 @@ static int reserve(struct arena *a, struct route_rule ***rules, size_t n, size_t
     return 0;
 }
 
-/* Aliases last; else rules with more arguments first, of as many those with more defaults. */
+/* Aliases last; else rules with more arguments first, of as many those with more
+ * defaults. */
 static bool is_built_before(const struct route_rule *a, const struct route_rule *b)
 {
     if (a->alias != b->alias)
@@ -494,8 +502,8 @@ static int add(struct adding *a, int *earlier)
     return a->rule->number;
 }
 
-int route_map_add(struct route_map *map, lua_State *L, const struct route_options *options,
-                  int *earlier, struct fault *fault)
+int route_map_add(struct route_map *map, lua_State *L,
+                  const struct route_options *options, int *earlier, struct fault *fault)
 {
     struct adding a = {
         .map = map,

@@ -1,5 +1,6 @@
-/* Values are kept in a table that belongs to the map's userdata, not in the registry: what an
-   app's function refers to may refer to the map, and such a circle must be collectable. */
+/* Values are kept in a table that belongs to the map's userdata, not in the registry:
+   what an app's function refers to may refer to the map, and such a circle must be
+   collectable. */
 #include "route_ref.h"
 
 /* The key, in the registry, of the weak table that leads from a map to its userdata. */

@@ -1,4 +1,5 @@
-/* The Lua values that a map of routes keeps: defaults, converters, functions that redirect. */
+/* The Lua values that a map of routes keeps: defaults, converters, functions that
+ * redirect. */
 #ifndef ROUTE_REF_H
 #define ROUTE_REF_H
 
@@ -6,8 +7,8 @@
 
 struct route_map;
 
-/* Gives the userdata on the top of the stack, which stands for the map, the table in which
-   its values are kept. They live as long as the userdata. May raise. */
+/* Gives the userdata on the top of the stack, which stands for the map, the table in
+   which its values are kept. They live as long as the userdata. May raise. */
 void route_ref_open(lua_State *L, const struct route_map *map);
 
 /* Pops a value and keeps it; returns its number, 1 or more. May raise. */

@@ -224,8 +224,8 @@ static void *copy_items(const struct converter_maker *m, const void *items, size
     return to;
 }
 
-/* A part in the making. It has at most one piece and one text more than variables, and a text
-   weight for each text between slashes. */
+/* A part in the making. It has at most one piece and one text more than variables, and a
+   text weight for each text between slashes. */
 struct part_maker {
     const struct converter_maker *maker;
     struct rule_piece pieces[MOST_PIECES];
@@ -332,10 +332,10 @@ static int put_path_text(struct part_maker *p, struct str text, struct rule_part
     return 0;
 }
 
-/* from: behind the leading slash, which has no part. parts: room for a part for each byte of
-   the rule and one. */
-static int make_parts(struct part_maker *p, const struct rule_piece *pieces, size_t pieces_n,
-                      struct rule_part *parts, size_t *n)
+/* from: behind the leading slash, which has no part. parts: room for a part for each byte
+   of the rule and one. */
+static int make_parts(struct part_maker *p, const struct rule_piece *pieces,
+                      size_t pieces_n, struct rule_part *parts, size_t *n)
 {
     for (size_t i = 0; i < pieces_n; i++) {
         if (pieces[i].converter)
@@ -423,7 +423,8 @@ int rule_parse(const struct converter_maker *maker, struct str text, bool merge_
                          (int)(text.n > 200 ? 200 : text.n), text.p ? text.p : "");
     if (check_text(text, fault) < 0)
         return -1;
-    struct reader r = {maker, prepare(maker->arena, text, merge_slashes, false), 0, fault};
+    struct reader r = {maker, prepare(maker->arena, text, merge_slashes, false), 0,
+                       fault};
     if (!r.whole.p)
         return fault_set(fault, 503, "out of memory");
     return parse(&r, true, before, out);
@@ -457,6 +458,6 @@ int rule_compare_weights(const struct rule_weight *a, const struct rule_weight *
 {
     int order = compare_lists(a->texts, a->texts_n, b->texts, b->texts_n, -1);
     return order ? order
-                 : compare_lists(a->variables, a->variables_n, b->variables, b->variables_n,
-                                 1);
+                 : compare_lists(a->variables, a->variables_n, b->variables,
+                                 b->variables_n, 1);
 }

@@ -1,15 +1,15 @@
-/* A part with one variable is text, value, text: two comparisons. One with several is matched
-   without backtracking: going from the last piece to the first, a table notes for each
-   place in the text whether the pieces from here on fit there; then, from the first piece on,
-   each takes the best place of which the table says that the rest will fit. */
+/* A part with one variable is text, value, text: two comparisons. One with several is
+   matched without backtracking: going from the last piece to the first, a table notes for
+   each place in the text whether the pieces from here on fit there; then, from the first
+   piece on, each takes the best place of which the table says that the rest will fit. */
 #include "segment.h"
 
 #include <stdlib.h>
 
 enum {
-    KEPT_SCRATCH = 16 * 1024,   /* entries that stay between matches */
-    FREE_TRIES = 32 * 1024,     /* what trying own converters may cost, in bytes looked at */
-    TRIES_PER_CODE_POINT = 32,  /* ... and this for each code point of the text */
+    KEPT_SCRATCH = 16 * 1024, /* entries that stay between matches */
+    FREE_TRIES = 32 * 1024, /* what trying own converters may cost, in bytes looked at */
+    TRIES_PER_CODE_POINT = 32, /* ... and this for each code point of the text */
     COST_OF_TRY = 16
 };
 
@@ -18,15 +18,16 @@ enum {
 /* Places count code points: a value never ends within one. */
 struct table {
     struct str text;
-    uint32_t n;               /* code points */
-    const uint32_t *offset;   /* of each place, in bytes; n + 1 of them */
-    const uint32_t *digits;   /* where the digits that begin here end (here: none) */
-    const uint32_t *slash;    /* the first slash from here on, or n */
-    const uint32_t *line;     /* the first newline from here on, or n */
+    uint32_t n;             /* code points */
+    const uint32_t *offset; /* of each place, in bytes; n + 1 of them */
+    const uint32_t *digits; /* where the digits that begin here end (here: none) */
+    const uint32_t *slash;  /* the first slash from here on, or n */
+    const uint32_t *line;   /* the first newline from here on, or n */
     const struct rule_piece *pieces; /* the first and the last are variables */
     size_t pieces_n;
-    /* fits[j]: for each place the nearest one, upwards when pieces[j-1] takes as little as it
-       can, else downwards, at which the pieces from j on fit; NONE when there is none. */
+    /* fits[j]: for each place the nearest one, upwards when pieces[j-1] takes as little
+       as it can, else downwards, at which the pieces from j on fit; NONE when there is
+       none. */
     uint32_t *fits;
     struct converter_lua *lua;
     struct str *captures;
@@ -98,7 +99,8 @@ static uint32_t end_of_string(const struct table *t, size_t piece, uint32_t at,
     return greedy(t, piece, at + (uint32_t)c->min_length, high, before);
 }
 
-static uint32_t end_of_int(const struct table *t, size_t piece, uint32_t at, uint32_t before)
+static uint32_t end_of_int(const struct table *t, size_t piece, uint32_t at,
+                           uint32_t before)
 {
     const struct converter *c = t->pieces[piece].converter;
     uint32_t start = at + (c->is_signed && byte_at(t, at) == '-');
@@ -135,7 +137,8 @@ static uint32_t end_of_path(const struct table *t, size_t piece, uint32_t at,
 }
 
 /* The first word in their order that fits, behind the one tried before. */
-static uint32_t end_of_any(const struct table *t, size_t piece, uint32_t at, uint32_t before)
+static uint32_t end_of_any(const struct table *t, size_t piece, uint32_t at,
+                           uint32_t before)
 {
     const struct converter *c = t->pieces[piece].converter;
     bool is_past = before == NONE;
@@ -161,8 +164,8 @@ static uint32_t end_of_text(const struct table *t, size_t piece, uint32_t at)
     return end != NONE && do_fit(t, piece + 1, end) ? end : NONE;
 }
 
-/* Where the piece may end that begins at `at`: the best end after the one tried before (NONE:
-   the very best). */
+/* Where the piece may end that begins at `at`: the best end after the one tried before
+   (NONE: the very best). */
 static uint32_t end_of_piece(const struct table *t, size_t piece, uint32_t at,
                              uint32_t before)
 {
@@ -227,8 +230,8 @@ static bool is_accepted(struct table *t, const struct converter *c, struct str v
     return converter_takes(c, value, t->lua);
 }
 
-/* Chooses the ends of the pieces from this one on. Without own converters the first choice is
-   right; with them it may have to be taken back. */
+/* Chooses the ends of the pieces from this one on. Without own converters the first
+   choice is right; with them it may have to be taken back. */
 static bool choose(struct table *t, size_t piece, uint32_t at, size_t variable)
 {
     if (piece == t->pieces_n)
@@ -238,7 +241,8 @@ static bool choose(struct table *t, size_t piece, uint32_t at, size_t variable)
     while (t->budget && (end = end_of_piece(t, piece, at, end)) != NONE) {
         t->budget -= t->has_own;
         struct str value = between(t, at, end);
-        if (!is_accepted(t, c, value) || !choose(t, piece + 1, end, variable + (c != NULL)))
+        if (!is_accepted(t, c, value) ||
+            !choose(t, piece + 1, end, variable + (c != NULL)))
             continue;
         if (c)
             t->captures[variable] = value;
@@ -248,8 +252,8 @@ static bool choose(struct table *t, size_t piece, uint32_t at, size_t variable)
 }
 
 /* The arrays that depend on the text alone; all are n + 1 long. */
-static void fill_places(struct table *t, uint32_t *offset, uint32_t *digits, uint32_t *slash,
-                        uint32_t *line)
+static void fill_places(struct table *t, uint32_t *offset, uint32_t *digits,
+                        uint32_t *slash, uint32_t *line)
 {
     uint32_t n = 0;
     for (size_t i = 0; i < t->text.n; i++)
@@ -341,8 +345,11 @@ bool segment_match(const struct rule_part *part, struct str text,
         captures[0] = text;
         return converter_takes(first->converter, text, lua);
     }
-    struct table t = {.text = text, .pieces = first, .pieces_n = (size_t)(end - first),
-                      .lua = lua, .captures = captures};
+    struct table t = {.text = text,
+                      .pieces = first,
+                      .pieces_n = (size_t)(end - first),
+                      .lua = lua,
+                      .captures = captures};
     t.has_own = has_own(first, t.pieces_n);
     return match_pieces(&t, scratch);
 }

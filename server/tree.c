@@ -1,8 +1,9 @@
-/* States and the search through them. Each state is reached by one sequence of parts only, so
-   a search visits a state at most once, whatever the path is.
+/* States and the search through them. Each state is reached by one sequence of parts
+   only, so a search visits a state at most once, whatever the path is.
 
-   Parts with variables at one place are tried in the order of their weights. Where there are
-   many of them, an index finds those whose text before or behind the variables can fit. */
+   Parts with variables at one place are tried in the order of their weights. Where there
+   are many of them, an index finds those whose text before or behind the variables can
+   fit. */
 #include "tree.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ enum {
 struct tree_edge {
     const struct rule_part *part;
     struct tree_state *to;
-    size_t number; /* by the order of adding, then by the order of trying */
+    size_t number;          /* by the order of adding, then by the order of trying */
     struct tree_edge *next; /* in the same list of an index */
 };
 
@@ -26,8 +27,8 @@ struct edge_lists {
     size_t lengths_n;
 };
 
-/* Which list an edge is in: the one of the text that its part begins with or, when it begins
-   with a variable, ends with. */
+/* Which list an edge is in: the one of the text that its part begins with or, when it
+   begins with a variable, ends with. */
 struct tree_index {
     struct edge_lists starts;
     struct edge_lists ends;      /* of parts that match a segment */
@@ -74,7 +75,8 @@ static struct tree_edge *add_edge(struct arena *a, struct tree_state *from,
     return e;
 }
 
-static struct tree_state *add_text(struct arena *a, struct tree_state *from, struct str text)
+static struct tree_state *add_text(struct arena *a, struct tree_state *from,
+                                   struct str text)
 {
     struct tree_state *to = tree_new(a);
     return to && strmap_put(&from->texts, a, text, to) == 0 ? to : NULL;
@@ -129,10 +131,10 @@ static bool has_length(struct edge_lists *l, size_t length)
     return true;
 }
 
-/* Puts the edge before the others of its list: they are put from the last to the first. False
-   when it can't have one. */
-static bool put_in_list(struct arena *a, struct edge_lists *l, const struct rule_piece *piece,
-                        struct tree_edge *e)
+/* Puts the edge before the others of its list: they are put from the last to the first.
+   False when it can't have one. */
+static bool put_in_list(struct arena *a, struct edge_lists *l,
+                        const struct rule_piece *piece, struct tree_edge *e)
 {
     if (piece->converter || !has_length(l, piece->text.n))
         return false;
@@ -195,8 +197,8 @@ static bool arrive(struct tree_walk *w, const struct tree_state *state)
            (slash && visit_all(w, slash, TREE_LACKS_SLASH));
 }
 
-/* Where the segment's edges lead. `rest`: from the segment on, all of the path. after: where
-   the next segment begins. */
+/* Where the segment's edges lead. `rest`: from the segment on, all of the path. after:
+   where the next segment begins. */
 static bool try_edge(struct tree_walk *w, const struct tree_edge *e, struct str segment,
                      struct str rest, size_t after)
 {
@@ -259,8 +261,8 @@ static struct tree_edge *next_candidate(struct candidates *c)
     return e;
 }
 
-static bool try_indexed(struct tree_walk *w, const struct tree_index *x, struct str segment,
-                        struct str rest, size_t after)
+static bool try_indexed(struct tree_walk *w, const struct tree_index *x,
+                        struct str segment, struct str rest, size_t after)
 {
     struct candidates c = {.n = 0};
     find_lists(x, segment, rest, &c);

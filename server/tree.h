@@ -12,8 +12,8 @@ struct tree_edge;
 struct tree_index;
 
 struct tree_state {
-    struct strmap texts;    /* static parts: their text leads to a state */
-    struct strmap variable; /* others: their key leads to an edge */
+    struct strmap texts;      /* static parts: their text leads to a state */
+    struct strmap variable;   /* others: their key leads to an edge */
     struct tree_edge **edges; /* the same, in the order in which they are tried */
     size_t edges_n, edges_size;
     struct tree_index *index; /* of the edges, when there are many; NULL: all are tried */
@@ -25,8 +25,8 @@ struct tree_state {
 /* A state without steps; NULL when memory is out. */
 struct tree_state *tree_new(struct arena *a);
 
-/* The state that these parts lead to, made when it isn't there; NULL when memory is out. The
-   parts must live as long as the arena. */
+/* The state that these parts lead to, made when it isn't there; NULL when memory is out.
+   The parts must live as long as the arena. */
 struct tree_state *tree_descend(struct arena *a, struct tree_state *from,
                                 const struct rule_part *parts, size_t n);
 
@@ -55,7 +55,8 @@ struct tree_walk {
     size_t captures_n;
 };
 
-/* Searches below the state: the root of a path's rules. Whether a visit ended the search. */
+/* Searches below the state: the root of a path's rules. Whether a visit ended the search.
+ */
 bool tree_walk(struct tree_walk *w, struct tree_state *root);
 
 /* The same for all hosts whose rules fit, then for `other` (when it isn't NULL). */

@@ -1,8 +1,8 @@
 /* Building URLs, with Werkzeug's choice among an endpoint's rules.
 
-   What runs an app's code (to_url, __tostring) comes first and leaves its texts on the stack;
-   only then is the URL put together in the map's buffer, so that an error or a nested url_for
-   finds nothing half done. */
+   What runs an app's code (to_url, __tostring) comes first and leaves its texts on the
+   stack; only then is the URL put together in the map's buffer, so that an error or a
+   nested url_for finds nothing half done. */
 #include "url.h"
 
 #include "base/percent.h"
@@ -17,10 +17,10 @@ struct building {
     lua_State *L;
     struct route_map *map;
     const struct url_options *o;
-    int values;          /* stack index of the table */
-    int reason;          /* stack index: why a suitable rule could not be built; or nil */
-    int host, path;      /* stack indexes: of the rule chosen */
-    int texts;           /* stack index of the table that keeps the query's texts */
+    int values;     /* stack index of the table */
+    int reason;     /* stack index: why a suitable rule could not be built; or nil */
+    int host, path; /* stack indexes: of the rule chosen */
+    int texts;      /* stack index of the table that keeps the query's texts */
     const struct route_group *group;
     const struct route_rule *rule; /* chosen; NULL: none */
     struct url_pair *pairs;        /* of the query */
@@ -179,8 +179,8 @@ struct str url_subdomain(const struct route_map *map, struct str host_name)
     return host_name;
 }
 
-void url_add_root(struct buf *out, struct str scheme, struct str subdomain, struct str host,
-                  struct str root_path)
+void url_add_root(struct buf *out, struct str scheme, struct str subdomain,
+                  struct str host, struct str root_path)
 {
     if (host.n) {
         buf_addstr(out, scheme);
@@ -215,7 +215,8 @@ static struct str host_name(const struct building *b, char *to, size_t size)
 }
 
 /* Whether the rule's host, as it was built at that stack index, is the request's own. */
-static bool is_own_host(const struct building *b, const struct route_rule *rule, int index)
+static bool is_own_host(const struct building *b, const struct route_rule *rule,
+                        int index)
 {
     char own[256], other[256];
     struct str built = str_at(b->L, index);
@@ -269,8 +270,8 @@ static bool choose_rule(struct building *b)
     return try_rules(b, route_map_method(b->map, method), false) || try_rules(b, 0, true);
 }
 
-/* Whether the table is a list; an empty one is, for a list that was filled by a loop may be
-   empty, and a dict has no place in a query. */
+/* Whether the table is a list; an empty one is, for a list that was filled by a loop may
+   be empty, and a dict has no place in a query. */
 static bool is_list(lua_State *L, int index)
 {
     if (!lua_istable(L, index))
@@ -402,7 +403,8 @@ static struct str scheme_of(const struct building *b)
     return plain_scheme(asked.p ? asked : b->o->scheme);
 }
 
-/* Where the URL leads: its host and subdomain, and whether that is where the request came. */
+/* Where the URL leads: its host and subdomain, and whether that is where the request
+ * came. */
 static bool find_host(struct building *b, struct str *subdomain, struct str *host)
 {
     char small[256];
@@ -437,7 +439,8 @@ static int put_together(struct building *b)
     while (path.n && *path.p == '/')
         path = str_skip(path, 1);
     out->n = 0;
-    url_add_root(out, scheme_of(b), subdomain, is_absolute ? host : STR(""), b->o->root_path);
+    url_add_root(out, scheme_of(b), subdomain, is_absolute ? host : STR(""),
+                 b->o->root_path);
     buf_addc(out, '/');
     buf_addstr(out, path);
     add_query(b, out);

@@ -17,7 +17,8 @@ int url_push_error(lua_State *L, const char *message)
 /* The longest run that both have, the first of several; its length. */
 static size_t longest_run(struct str a, struct str b, size_t *in_a, size_t *in_b)
 {
-    unsigned char lengths[2][MOST_COMPARED + 1] = {{0}}; /* of runs that end at b's bytes */
+    unsigned char lengths[2][MOST_COMPARED + 1] = {
+        {0}}; /* of runs that end at b's bytes */
     size_t best = 0;
     for (size_t i = 0; i < a.n; i++) {
         const unsigned char *before = lengths[i & 1];
@@ -34,8 +35,8 @@ static size_t longest_run(struct str a, struct str b, size_t *in_a, size_t *in_b
     return best;
 }
 
-/* How many bytes of both stand in common runs, as difflib's SequenceMatcher counts them: the
-   longest run, then those left of it, then those right of it. */
+/* How many bytes of both stand in common runs, as difflib's SequenceMatcher counts them:
+   the longest run, then those left of it, then those right of it. */
 static size_t common_bytes(struct str a, struct str b)
 {
     size_t i = 0, k = 0;
@@ -120,8 +121,8 @@ static bool has_value(lua_State *L, int values, struct str name)
 }
 
 /* For the endpoint that was asked for: which values its rule wants besides. */
-static void add_missing_values(struct buf *out, lua_State *L, const struct route_rule *rule,
-                               int values)
+static void add_missing_values(struct buf *out, lua_State *L,
+                               const struct route_rule *rule, int values)
 {
     size_t written = 0;
     for (size_t i = 0; i < rule->values_n; i++) {
@@ -162,8 +163,8 @@ static void add_hint(struct buf *out, lua_State *L, const struct route_map *map,
 }
 
 /* stack: -> message. It is written in the map's buffer, which no error here loses. */
-static void push_message(lua_State *L, struct route_map *map, struct str endpoint, int values,
-                         struct str method, struct str reason,
+static void push_message(lua_State *L, struct route_map *map, struct str endpoint,
+                         int values, struct str method, struct str reason,
                          const struct route_rule *closest)
 {
     struct buf *out = &map->out;

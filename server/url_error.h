@@ -8,8 +8,8 @@
 int url_push_error(lua_State *L, const char *message);
 
 /* Pushes nil and {endpoint=, values=, method=, suggested=, message=}; returns 2. method.p
-   NULL: none was asked for. suggested is the endpoint most like the one asked for, nil in a
-   map without rules. reason: a sentence more for the message; .p NULL for none. */
+   NULL: none was asked for. suggested is the endpoint most like the one asked for, nil in
+   a map without rules. reason: a sentence more for the message; .p NULL for none. */
 int url_push_build_error(lua_State *L, struct route_map *map, struct str endpoint,
                          int values, struct str method, struct str reason);
 

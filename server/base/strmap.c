@@ -1,5 +1,5 @@
-/* Open addressing with linear probing. The keys are a program's own, so their hash needs no
-   secret; what is looked up may be anything. */
+/* Open addressing with linear probing. The keys are a program's own, so their hash needs
+   no secret; what is looked up may be anything. */
 #include "base/strmap.h"
 
 /* FNV-1a. */

@@ -21,8 +21,8 @@ struct strmap {
 /* The value at the key, or NULL. Takes time by the key's length alone. */
 void *strmap_get(const struct strmap *m, struct str key);
 
-/* Sets the value (not NULL) at the key, which must live as long as the arena. -1 when memory
-   is out; the map is as it was. */
+/* Sets the value (not NULL) at the key, which must live as long as the arena. -1 when
+   memory is out; the map is as it was. */
 int strmap_put(struct strmap *m, struct arena *a, struct str key, void *value);
 
 #endif

@@ -1,5 +1,5 @@
-/* Runs a Lua script with the router at hand: route_parity.py writes the script and reads what
-   it prints. Usage: route_driver SCRIPT */
+/* Runs a Lua script with the router at hand: route_parity.py writes the script and reads
+   what it prints. Usage: route_driver SCRIPT */
 #include "base/value.h"
 #include "route_lua.h"
 

@@ -90,10 +90,8 @@ static void test_is_plain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_broken_sequences_stay),
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_every_byte_comes_back),
+        cmocka_unit_test(test_decode),   cmocka_unit_test(test_broken_sequences_stay),
+        cmocka_unit_test(test_encode),   cmocka_unit_test(test_every_byte_comes_back),
         cmocka_unit_test(test_is_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@ local misuse = require "cflask.misuse"
 local signals = require "cflask.signals"
 local urls = require "cflask.urls"
 
+require "cflask.response"
 require("cflask.coroutines").install()
 
 -- flask.current_app: stands for the running app at each use.

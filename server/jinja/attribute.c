@@ -55,11 +55,13 @@ static enum attribute_result find_in_text(struct machine *m, struct str s, int o
 /* table[key], by Python's view of keys. Pushes the value, nil when there is none. */
 static void raw_item(lua_State *L, int table, int key)
 {
-    struct str s = object_text(L, key);
+    struct str s = {NULL, 0};
     if (lua_isnil(L, key)) {
         lua_pushnil(L);
         return;
     }
+    if (lua_type(L, key) == LUA_TUSERDATA)
+        s = object_text(L, key);
     if (s.p)
         lua_pushlstring(L, s.p, s.n);
     else

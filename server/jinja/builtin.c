@@ -39,7 +39,8 @@ bool builtin_is(const void *p)
 const struct builtin *builtin_find(const struct builtin *table, const char *name, size_t n)
 {
     for (; table->name; table++)
-        if (strlen(table->name) == n && memcmp(table->name, name, n) == 0)
+        if (n && table->name[0] == name[0] && strlen(table->name) == n &&
+            memcmp(table->name, name, n) == 0)
             return table;
     return NULL;
 }

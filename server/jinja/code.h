@@ -31,7 +31,7 @@ enum op {
     OP_DUP,
     OP_SWAP,
     OP_ROT3,      /* a b c -> c a b */
-    OP_GETATTR,   /* k */
+    OP_GETATTR,   /* k, w1: 1 when it may be a dict's method */
     OP_METHOD,    /* k; object -> function, self or nil */
     OP_GETITEM,
     OP_SLICE,
@@ -127,7 +127,8 @@ struct code {
 /* A compiled template. It is a userdata's memory; its uservalue is a table (enum
    template_field) that keeps what is Lua's. */
 struct template {
-    struct arena arena;
+    struct arena arena; /* what is kept; while compiling, only the names */
+    struct arena work;  /* what compiling takes; free when it is done */
     struct str source, name, filename; /* name.p NULL: made from a string */
     bool is_autoescaped;
     struct code **codes; /* [0] is the root */

@@ -1,4 +1,5 @@
 /* The compiler's part for expressions and variables. */
+#include "jinja/builtin.h"
 #include "jinja/compile.h"
 #include <stdio.h>
 
@@ -345,6 +346,7 @@ void compile_expression(struct compiler *c, struct frame_state *f, const struct 
     case N_GETATTR:
         compile_expression(c, f, n->a);
         emit(c, u, OP_GETATTR, constant_string(c, n->name), 0);
+        emit_word(c, u, builtin_find(builtin_dict_methods, n->name.p, n->name.n) != NULL);
         break;
     case N_GETITEM:
         compile_expression(c, f, n->a);

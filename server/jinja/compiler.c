@@ -1080,13 +1080,13 @@ static void compile_block_body(struct compiler *c, const struct node *n, bool is
 bool compiler_run(struct template *t, const struct node *root, bool is_autoescaped,
                   const struct compiler_names *names, struct parser_error *error)
 {
-    struct compiler *c = arena_alloc(&t->arena, sizeof *c);
+    struct compiler *c = arena_alloc(&t->work, sizeof *c);
     *error = (struct parser_error){.type = "TemplateSyntaxError"};
     if (!c)
         return false;
     memset(c, 0, sizeof *c);
     c->t = t;
-    c->a = &t->arena;
+    c->a = &t->work;
     c->names = names;
     c->line = 1;
     if (setjmp(c->fail)) {

@@ -13,7 +13,7 @@ struct compiler_names {
     void *context;
 };
 
-/* Compiles the tree into *t (whose arena everything comes from). false with *error filled
+/* Compiles the tree into *t; everything comes from its work arena. false with *error filled
    (message.p NULL: memory is out) when it can't. */
 bool compiler_run(struct template *t, const struct node *root, bool is_autoescaped,
                   const struct compiler_names *names, struct parser_error *error);

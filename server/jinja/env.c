@@ -3,6 +3,7 @@
 #include "jinja/env.h"
 #include "jinja/compiler.h"
 #include "jinja/error.h"
+#include "jinja/template.h"
 #include "jinja/lexer.h"
 #include "jinja/machine.h"
 
@@ -249,8 +250,8 @@ static bool compile(lua_State *L, struct template *t, int env)
     tables.filters = tables.tests - 1;
     struct compiler_names names = {has_filter, has_test, &tables};
     struct node *root = NULL;
-    if (lexer_run(&t->arena, &lo, t->source, &tokens))
-        root = parser_run(&t->arena, &po, &tokens, &error);
+    if (lexer_run(&t->work, &lo, t->source, &tokens))
+        root = parser_run(&t->work, &po, &tokens, &error);
     if (root && compiler_run(t, root, t->is_autoescaped, &names, &error)) {
         lua_pop(L, 2);
         return true;
@@ -274,6 +275,8 @@ int env_compile(lua_State *L)
         return luaL_error(L, "out of memory");
     if (!compile(L, t, 1))
         return lua_error(L);
+    if (!template_keep(t))
+        return luaL_error(L, "out of memory");
     lua_createtable(L, TEMPLATE_NAME, 0);
     push_constants(L, t);
     lua_rawseti(L, -2, TEMPLATE_CONSTANTS);
@@ -391,6 +394,7 @@ static int template_gc(lua_State *L)
 {
     struct template *t = lua_touserdata(L, 1);
     arena_free(&t->arena);
+    arena_free(&t->work);
     return 0;
 }
 

@@ -320,6 +320,27 @@ static void write_value(struct machine *m, enum out_mode mode, int i)
     lua_pop(L, 1);
 }
 
+/* The commonest cases: a string or a number on top, which is popped; false for others. */
+static bool write_plain(struct machine *m, enum out_mode mode)
+{
+    lua_State *L = m->L;
+    int t = lua_type(L, -1);
+    if (mode == OUT_VOLATILE || (t != LUA_TSTRING && (t != LUA_TNUMBER || mode == OUT_RAW)))
+        return false;
+    if (t == LUA_TNUMBER) {
+        repr_add(m, &m->out, -1);
+    } else {
+        struct str s;
+        s.p = lua_tolstring(L, -1, &s.n);
+        if (mode == OUT_ESCAPED)
+            escape_add(m, &m->out, s);
+        else
+            machine_add(m, &m->out, s);
+    }
+    lua_pop(L, 1);
+    return true;
+}
+
 /* Whether only Lua can say what the value prints as. */
 static bool prints_in_lua(lua_State *L, int i)
 {
@@ -681,6 +702,27 @@ static bool start_force(struct machine *m)
     return true;
 }
 
+/* The commonest case: the object is a plain table that has the key, which is no method's name.
+   Stack: object, key -> value, or as it was (false) */
+static bool get_plain(lua_State *L)
+{
+    if (lua_type(L, -2) != LUA_TTABLE)
+        return false;
+    if (lua_getmetatable(L, -2)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return true;
+}
+
 /* Stack: object, key -> value. RUN_ON: a builtin was started that finds it. */
 static enum run_result get(struct machine *m, bool is_item)
 {
@@ -826,12 +868,14 @@ static enum run_result run_code(struct machine *m)
         switch ((enum op)(w & 0xff)) {
         case OP_TEXT: machine_add(m, &m->out, f->code->template->texts[a]); break;
         case OP_OUT:
-            if (prints_in_lua(L, -1)) {
-                f->pc--;
-                machine_start_internal(m, "print", 1);
-                return RUN_ON;
+            if (!write_plain(m, (enum out_mode)a)) {
+                if (prints_in_lua(L, -1)) {
+                    f->pc--;
+                    machine_start_internal(m, "print", 1);
+                    return RUN_ON;
+                }
+                write_value(m, (enum out_mode)a, -1);
             }
-            write_value(m, (enum out_mode)a, -1);
             if (m->chunk && m->out.n >= m->chunk && can_flush(m)) {
                 m->n_call = -1;
                 return RUN_OUT;
@@ -869,6 +913,8 @@ static enum run_result run_code(struct machine *m)
         case OP_ROT3: lua_insert(L, -3); break;
         case OP_GETATTR:
             push_constant(L, f, a);
+            if (!words[f->pc++] && get_plain(L))
+                break;
             if (get(m, false) == RUN_ON)
                 return RUN_ON;
             break;

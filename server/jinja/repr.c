@@ -209,6 +209,10 @@ static void add(struct machine *m, struct buf *b, int i, int depth)
 
 void repr_add(struct machine *m, struct buf *b, int i)
 {
+    if (lua_type(m->L, i) == LUA_TNUMBER) {
+        add_number(m->L, b, i);
+        return;
+    }
     add(m, b, lua_absindex(m->L, i), 0);
     machine_need(m, b, 0);
 }

@@ -338,6 +338,16 @@ static void let_go_of_file(struct response *r)
     r->fd = -1;
 }
 
+/* Of an empty file nothing is left to send but an empty text. */
+static void let_go_of_empty_file(lua_State *L, struct response *r)
+{
+    if (r->kind != RESPONSE_FILE || r->length > 0)
+        return;
+    lua_pushliteral(L, "");
+    response_set_text(L, r, lua_gettop(L));
+    lua_pop(L, 1);
+}
+
 static int raise_416(lua_State *L)
 {
     return request_raise(L, 416, NULL);
@@ -361,6 +371,7 @@ static int raise_unsatisfiable(lua_State *L, const struct response *r)
 static int finish(lua_State *L, struct response *r, struct sending *s,
                   struct request *request)
 {
+    let_go_of_empty_file(L, r);
     find_name(s);
     set_type(L, r, s);
     set_disposition(L, r, s);

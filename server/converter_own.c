@@ -268,7 +268,7 @@ static int take_matcher(const struct defining *d, struct converter *c,
 static int define(const struct defining *d, struct converter *c,
                   const struct converter_argument *arguments, size_t n)
 {
-    struct str matcher;
+    struct str matcher = {NULL, 0};
     if (take_weight(d, c) < 0 || take_matcher(d, c, &matcher) < 0)
         return -1;
     c->own->to_lua = keep_function(d, "to_lua");

@@ -203,12 +203,18 @@ static void push_template(lua_State *L, const struct redirecting *r)
     }
 }
 
+static bool is_letter(char c)
+{
+    return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+
+/* RFC 3986, section 3.1. */
 static bool has_scheme(struct str url)
 {
     size_t i = 0;
-    while (i < url.n &&
-           (((url.p[i] | 32) >= 'a' && (url.p[i] | 32) <= 'z') ||
-            (i && ((url.p[i] >= '0' && url.p[i] <= '9') || memchr("+-.", url.p[i], 3)))))
+    while (i < url.n && (is_letter(url.p[i]) ||
+                         (i && ((url.p[i] >= '0' && url.p[i] <= '9') || url.p[i] == '+' ||
+                                url.p[i] == '-' || url.p[i] == '.'))))
         i++;
     return i && i < url.n && url.p[i] == ':';
 }

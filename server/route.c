@@ -156,7 +156,7 @@ static struct str decode_path(struct matching *m)
         buf_free(&decoded);
         buf_free(&repaired);
     }
-    while (path.n && *path.p == '/')
+    while (path.n && path.p && *path.p == '/')
         path = str_skip(path, 1);
     return path;
 }

@@ -231,7 +231,7 @@ static void set_flag(lua_State *L, const char *name, bool is_set)
 static void push_texts(lua_State *L, const struct str *texts, size_t n)
 {
     value_push_list(L, (int)n);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; texts && i < n; i++) {
         lua_pushlstring(L, texts[i].p, texts[i].n);
         lua_rawseti(L, -2, (int)i + 1);
     }

@@ -327,8 +327,8 @@ static int parse_texts(struct adding *a)
     if (parse_domain(a) < 0 || rule_parse(&a->maker, a->o->text, rule->merge_slashes,
                                           &rule->host, &rule->path, a->fault) < 0)
         return -1;
-    rule->variables =
-        arena_alloc(&a->map->arena, RULE_MOST_VARIABLES * sizeof *rule->variables);
+    size_t most = rule->host.pieces_n + rule->path.pieces_n;
+    rule->variables = arena_alloc(&a->map->arena, (most + 1) * sizeof *rule->variables);
     if (!rule->variables)
         return out_of_memory(a->fault);
     collect_variables(rule, &rule->host);

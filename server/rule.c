@@ -283,7 +283,8 @@ static struct str part_key(const struct part_maker *p, bool is_suffixed)
 static bool cut_suffix(struct part_maker *p)
 {
     struct rule_piece *last = p->pieces_n ? &p->pieces[p->pieces_n - 1] : NULL;
-    if (!p->takes_rest || last->converter || last->text.p[last->text.n - 1] != '/')
+    if (!p->takes_rest || !last || last->converter ||
+        last->text.p[last->text.n - 1] != '/')
         return false;
     if (--last->text.n == 0)
         p->pieces_n--;

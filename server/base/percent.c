@@ -1,7 +1,6 @@
 /* Percent-encoding, both ways. */
 #include "base/percent.h"
 
-#define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
 #define QUERY_SAFE "!$'()*,/:;?@"
 
 static int hex_value(char c)
@@ -48,26 +47,37 @@ bool percent_is_plain(struct str s, bool plus_is_space)
     return !s.n || (!memchr(s.p, '%', s.n) && !(plus_is_space && memchr(s.p, '+', s.n)));
 }
 
-static void mark(bool *is_safe, const char *characters)
+/* RFC 3986, section 2.3. */
+static bool is_unreserved(char c)
 {
-    for (; *characters; characters++)
-        is_safe[(unsigned char)*characters] = true;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_' || c == '.' || c == '-' || c == '~';
+}
+
+/* How many bytes at the start of s may stay as they are. */
+static size_t safe_prefix(struct str s, const char *safe)
+{
+    size_t i = 0;
+    while (i < s.n && (is_unreserved(s.p[i]) || (s.p[i] && strchr(safe, s.p[i]))))
+        i++;
+    return i;
 }
 
 static void encode(struct buf *out, struct str s, const char *safe, bool space_is_plus)
 {
     static const char hex[] = "0123456789ABCDEF";
-    bool is_safe[256] = {false};
-    mark(is_safe, UNRESERVED);
-    mark(is_safe, safe);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (is_safe[c])
-            buf_addc(out, (char)c);
-        else if (space_is_plus && c == ' ')
+    while (s.n) {
+        size_t n = safe_prefix(s, safe);
+        buf_add(out, s.p, n);
+        s = str_skip(s, n);
+        if (!s.n)
+            return;
+        unsigned char c = (unsigned char)*s.p;
+        if (space_is_plus && c == ' ')
             buf_addc(out, '+');
         else
             buf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
+        s = str_skip(s, 1);
     }
 }
 

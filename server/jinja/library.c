@@ -22,6 +22,8 @@ const char *const library_source[] = {
     "-- What the machine can't do itself: whatever may call Lua.\n",
     "local helpers = {}\n",
     "\n",
+    "function helpers.tick() end\n",
+    "\n",
     "function helpers.index(object, key)\n",
     "    return object[key]\n",
     "end\n",

@@ -1030,6 +1030,10 @@ static enum run_result run_code(struct machine *m)
             loop_start(m, f->base + a, words[f->pc++]);
             break;
         case OP_NEXT:
+            if (++m->ticks > MAX_TICKS) {
+                f->pc--;
+                return RUN_ON;
+            }
             if (loop_next(m, f->base + (int)words[f->pc]))
                 f->pc++;
             else
@@ -1148,6 +1152,14 @@ static int suspend(struct machine *m, int n)
     return n + 1;
 }
 
+static int tick(struct machine *m)
+{
+    machine_push_helper(m, "tick");
+    m->ticks = 0;
+    m->is_ticking = true;
+    return suspend(m, 0);
+}
+
 static int finish(struct machine *m)
 {
     lua_State *L = m->L;
@@ -1187,7 +1199,9 @@ static void restore(struct machine *m)
         luaL_error(L, "stack overflow");
     for (int i = 1; i <= m->n_saved; i++)
         lua_rawgeti(L, AT_SAVED, i);
-    if (!m->is_resuming)
+    bool has_result = m->is_resuming && !m->is_ticking;
+    m->is_ticking = false;
+    if (!has_result)
         return;
     lua_pushvalue(L, AT_RESULT);
     if (lua_isnil(L, -1) && machine_frame(m)->code) {
@@ -1232,6 +1246,8 @@ int machine_step(lua_State *L)
     restore(m);
     begin(m);
     while (m->n_frames > 0) {
+        if (++m->ticks > MAX_TICKS)
+            return tick(m);
         if (machine_frame(m)->builtin) {
             if (!run_builtin(m))
                 return suspend(m, m->n_call);

@@ -42,6 +42,9 @@ enum result_kind {
     RESULT_CACHED  /* the same, kept in its template */
 };
 
+/* After that many ticks Lua is given a turn, so that a limit on time can act. */
+enum { MAX_TICKS = 50000 };
+
 enum { MAX_FRAMES = 400, MAX_PARENTS = 100, MAX_SCRATCH = 8 };
 
 struct frame {
@@ -107,6 +110,8 @@ struct machine {
     bool is_resuming, is_running, is_done;
     enum first first;
     int n_args, n_keywords; /* of FIRST_CALL */
+    int ticks; /* loop turns, calls and filters since Lua last had its turn */
+    bool is_ticking;
     size_t chunk; /* a stream gives out what it has when it has this much; 0: never */
 };
 

@@ -61,7 +61,7 @@ static struct str text_of(lua_State *L, int i)
         lua_pushliteral(L, "None");
         lua_replace(L, i);
     } else if (lua_type(L, i) != LUA_TSTRING) {
-        luaL_tolstring(L, i, NULL);
+        object_push_tostring(L, i);
         lua_replace(L, i);
     }
     s.p = lua_tolstring(L, i, &s.n);

@@ -177,6 +177,28 @@ struct str object_text(lua_State *L, int i)
     return s;
 }
 
+void object_push_tostring(lua_State *L, int i)
+{
+    i = lua_absindex(L, i);
+    if (luaL_getmetafield(L, i, "__tostring")) {
+        lua_pushvalue(L, i);
+        lua_call(L, 1, 1);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            luaL_error(L, "'__tostring' must return a string");
+        return;
+    }
+    switch (lua_type(L, i)) {
+    case LUA_TSTRING: lua_pushvalue(L, i); break;
+    case LUA_TNUMBER:
+        lua_pushvalue(L, i);
+        lua_tostring(L, -1);
+        break;
+    case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, i) ? "true" : "false"); break;
+    case LUA_TNIL: lua_pushliteral(L, "nil"); break;
+    default: lua_pushfstring(L, "%s: %p", luaL_typename(L, i), lua_topointer(L, i));
+    }
+}
+
 void object_push_keys(lua_State *L, int i)
 {
     value_push_keys(L, i);

@@ -116,6 +116,9 @@ void object_push_markup(lua_State *L, const char *p, size_t n);
 /* A string's or a Markup's bytes; p NULL for any other value. */
 struct str object_text(lua_State *L, int i);
 
+/* Pushes tostring(value), by its __tostring when it has one. */
+void object_push_tostring(lua_State *L, int i);
+
 /* The order of a dict's keys is value.h's; these are Python's views of one. Each pushes a
    marked list. */
 void object_push_keys(lua_State *L, int i);

@@ -122,7 +122,7 @@ static void add_quoted_field(struct machine *m, struct buf *b, int i, int field)
 static void add_object(struct machine *m, struct buf *b, int i)
 {
     lua_State *L = m->L;
-    luaL_tolstring(L, i, NULL);
+    object_push_tostring(L, i);
     machine_add(m, b, object_text(L, -1));
     lua_pop(L, 1);
 }

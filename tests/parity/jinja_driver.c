@@ -42,8 +42,12 @@ int main(int argc, char **argv)
     lua_setglobal(L, "monotonic");
     set_args(L, argc, argv);
     int failed = luaL_loadfile(L, argv[1]) != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK;
-    if (failed)
-        fprintf(stderr, "%s\n", luaL_tolstring(L, -1, NULL));
+    if (failed) {
+        lua_getglobal(L, "tostring");
+        lua_insert(L, -2);
+        lua_call(L, 1, 1);
+        fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    }
     int status = failed ? 1 : (int)lua_tointeger(L, -1);
     lua_close(L);
     return status;

@@ -1,0 +1,173 @@
+"""Large answers, streams and files to clients that are slow, half closed or many."""
+import os
+import time
+
+from wire import IS_SANITIZED, case, check, equal
+
+HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE = 30000000
+
+
+def get(path, fields=b""):
+    return b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n"
+
+
+# ---- half-closed clients ----
+
+@case("A half-closed client gets the whole of 30 MB", row=50)
+def _(t):
+    client = t.connect(receive_buffer=8192).send(get(b"/big/%d" % LARGE)).half_close()
+    time.sleep(0.2)
+    equal(len(client.answer().body), LARGE, "the body's size")
+    client.end()
+
+
+@case("A half-closed client gets the whole of a stream", row=50)
+def _(t):
+    client = t.connect(receive_buffer=8192).send(get(b"/stream/100/100000")).half_close()
+    time.sleep(0.2)
+    equal(len(client.answer().body), 10000000, "the body's size")
+    client.end()
+
+
+@case("A half-closed client gets the answers to its three pipelined requests", row=50)
+def _(t):
+    client = t.connect().send(HELLO + get(b"/big/1600000") + HELLO).half_close()
+    equal(client.answer().body, b"Hello World!", "the first body")
+    equal(len(client.answer().body), 1600000, "the second body's size")
+    equal(client.answer().body, b"Hello World!", "the third body")
+    client.end()
+
+
+@case("A half-closed client gets the answer of a view that waits", row=50)
+def _(t):
+    client = t.connect().send(get(b"/sleep/0.3") + get(b"/sleep/then/big/0.1")).half_close()
+    equal(client.answer().body, b"slept", "the body")
+    equal(len(client.answer().body), 1048576, "the second body's size")
+    client.end()
+
+
+@case("A half-closed client gets the answer to a request with a body", row=50)
+def _(t):
+    client = t.connect().send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+    equal(client.half_close().answer().body, b"hello", "the body")
+    client.end()
+
+
+@case("A client that half-closes in the middle of a request is let go", row=50)
+def _(t):
+    for data in (b"", b"GET /he", b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe",
+                 b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe"):
+        client = t.connect().send(data).half_close()
+        client.end(seconds=5)
+
+
+@case("A half-closed client gets the page for its malformed request", row=50)
+def _(t):
+    client = t.connect().send(b"NONSENSE\r\n\r\n").half_close()
+    equal(client.answer().status, 400, "the status")
+    client.end(seconds=1.5)
+
+
+# ---- pace ----
+
+@case("A stream is made as the client takes it", row=53)
+def _(t):
+    token = t.token()
+    client = t.connect(receive_buffer=8192).send(get(b"/endless?t=" + token))
+    size = 0
+    client.head()
+    while size < 20000000:
+        size += len(client.take(1 << 20))
+    client.close()
+    for _ in range(100):
+        if t.get(b"/ended/" + token).body == b"true":
+            return
+        time.sleep(0.05)
+    check(False, "the stream has not been closed 5 s after its client went")
+
+
+@case("The first chunk of a stream goes out before the second is made", row=53)
+def _(t):
+    client = t.connect().send(get(b"/stream/pause/0.6"))
+    start = time.monotonic()
+    client.head()
+    while b"aaaaa" not in client.buffer:
+        client.buffer += client.take()
+    check(time.monotonic() - start < 0.5, "it took %.2f s", time.monotonic() - start)
+    while b"0\r\n\r\n" not in client.buffer:
+        client.buffer += client.take()
+
+
+@case("Others are served while somebody takes a large answer and somebody an endless stream")
+def _(t):
+    endless = t.connect(receive_buffer=8192).send(get(b"/endless"))
+    large = t.connect(receive_buffer=8192).send(get(b"/big/%d" % LARGE))
+    for _ in range(20):
+        endless.take()
+        large.take()
+        start = time.monotonic()
+        t.is_serving(t.calm)
+        check(time.monotonic() - start < 1, "it took %.2f s", time.monotonic() - start)
+
+
+@case("A hundred streams at once each get their own bytes", waits=True)
+def _(t):
+    clients = [t.connect().send(get(b"/stream/%d/1000" % (i + 1))) for i in range(100)]
+    for i, client in enumerate(clients):
+        equal(len(client.answer().body), 1000 * (i + 1), "the size")
+
+
+# ---- waiting ----
+
+@case("Two hundred requests that wait for one second are answered in about one second by one worker",
+      alone=True)
+def _(t):
+    t.is_serving(t.calm)
+    clients = [t.connect() for _ in range(200)]
+    start = time.monotonic()
+    for client in clients:
+        client.send(get(b"/sleep/1.0"))
+    for client in clients:
+        equal(client.answer().body, b"slept", "the body")
+    took = time.monotonic() - start
+    check(0.95 < took < (3 if IS_SANITIZED else 1.6), "it took %.2f s", took)
+
+
+# ---- files ----
+
+def file_of(size):
+    """A file's path that send_file may serve; its bytes repeat 0 to 250."""
+    path = "/tmp/cflask-wire-%d" % os.getpid()
+    if not os.path.exists(path):
+        pattern = bytes(range(251))
+        with open(path, "wb") as file:
+            file.write((pattern * (size // 251 + 1))[:size])
+    return path
+
+
+def serve_file(t):
+    path = file_of(LARGE)
+    os.environ["WIRE_FILE"] = path
+    try:
+        return t.serve(), path
+    finally:
+        del os.environ["WIRE_FILE"]
+
+
+@case("A file of 30 MB goes to a half-closed client whole, and costs no memory", row=50, waits=True)
+def _(t):
+    server, path = serve_file(t)
+    try:
+        t.is_serving(server)
+        before = server.memory()
+        client = t.connect(server, receive_buffer=8192).send(get(b"/file")).half_close()
+        time.sleep(0.2)
+        answer = client.answer()
+        equal((answer.status, answer.get("Content-Length")), (200, str(LARGE)), "status and length")
+        with open(path, "rb") as file:
+            check(file.read() == answer.body, "the body is another")
+        client.end()
+        check(server.memory() - before < 6000, "memory grew by %d kB", server.memory() - before)
+    finally:
+        os.unlink(path)

@@ -380,3 +380,22 @@ describe("methods of the request and of its tables", function()
         end)
     end)
 end)
+
+describe("TRUSTED_HOSTS", function()
+    it("lets no other host in", function()
+        local app = flask.Flask("shop")
+        app.config.TRUSTED_HOSTS = {"shop.test", ".many.test"}
+        app:get("/", function() return "in" end)
+        local client = app:test_client()
+        local function status(host)
+            return client:get("/", {base_url = "http://" .. host}).status_code
+        end
+        for _, host in ipairs{"shop.test", "SHOP.test", "shop.test:8080", "many.test",
+                              "a.many.test"} do
+            assert.equal(200, status(host), host)
+        end
+        for _, host in ipairs{"evil.test", "notmany.test", "shop.test.evil.test", "127.0.0.1"} do
+            assert.equal(400, status(host), host)
+        end
+    end)
+end)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define MOST_IN_MEMORY 500000
+#define SMALL_PIECE 2048 /* bytes */
 
 void body_init(struct body *b)
 {
@@ -40,6 +41,17 @@ static int write_all(int fd, struct evbuffer *in)
     return 0;
 }
 
+/* Small pieces are put together: each that evbuffer moves keeps a block of its own, so that a
+   client which sends byte by byte would cost many times the body's size. */
+static int append(struct evbuffer *memory, struct evbuffer *in)
+{
+    char piece[SMALL_PIECE];
+    if (evbuffer_get_length(in) > sizeof piece)
+        return evbuffer_add_buffer(memory, in);
+    int n = evbuffer_remove(in, piece, sizeof piece);
+    return n < 0 ? -1 : evbuffer_add(memory, piece, (size_t)n);
+}
+
 int body_add(struct body *b, struct evbuffer *in)
 {
     uint64_t size = b->size + evbuffer_get_length(in);
@@ -52,7 +64,7 @@ int body_add(struct body *b, struct evbuffer *in)
         b->memory = NULL;
     }
     b->size = size;
-    return b->fd >= 0 ? write_all(b->fd, in) : evbuffer_add_buffer(b->memory, in);
+    return b->fd >= 0 ? write_all(b->fd, in) : append(b->memory, in);
 }
 
 struct str body_memory(const struct body *b)

@@ -87,7 +87,10 @@ struct conns {
     bool is_sweeping, is_draining;
     void (*on_empty)(void *arg);
     void *on_empty_arg;
+    struct conns *next;
 };
+
+static struct conns *every; /* for on_accept_error, which gets evhttp's argument, not ours */
 
 static int64_t now_ms(void)
 {
@@ -632,7 +635,10 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 /* accept failed, for want of descriptors most likely: trying again at once would spin. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
-    struct conns *all = arg;
+    struct conns *all = every;
+    (void)arg;
+    while (all->listener != listener)
+        all = all->next;
     struct timeval delay = {0, RETRY_ACCEPT * 1000};
     log_format(LOG_WARNING, "can't accept a connection: %s; accepting none for %d ms",
                strerror(errno), RETRY_ACCEPT);
@@ -654,6 +660,8 @@ struct conns *conns_new(struct event_base *base, struct evconnlistener *listener
     struct conns *all = calloc(1, sizeof *all);
     if (!all)
         return NULL;
+    all->next = every;
+    every = all;
     all->base = base;
     all->app = app;
     all->listener = listener;
@@ -705,6 +713,10 @@ void conns_free(struct conns *all)
         if (c->evcon)
             close_now(c);
     }
+    struct conns **at = &every;
+    while (*at != all)
+        at = &(*at)->next;
+    *at = all->next;
     if (all->http)
         evhttp_free(all->http);
     struct event *events[] = {all->sweep, all->adopt, all->retry};

@@ -144,6 +144,9 @@ function urls.url_for(endpoint, values, app)
         misuse.fail("url_for: _scheme needs an external URL, but _external is false")
     end
     inject_defaults(app, endpoint, plain)
+    if not app._is_closed then -- registration goes on: the config may have changed
+        app.url_map.server_name = app.config.SERVER_NAME
+    end
     local base = in_request and request_base(special) or config_base(app, special)
     base.method, base.anchor = special.method, special.anchor
     local url, details = app.url_map:build(endpoint, plain, base)

@@ -84,6 +84,7 @@ struct buf *machine_scratch(struct machine *m)
     b->n = 0;
     if (b->is_exhausted || b->cap > (1u << 20))
         buf_free(b);
+    buf_reserve(b, 64); /* so that its text has an address */
     return b;
 }
 
@@ -1243,6 +1244,7 @@ int machine_step(lua_State *L)
         return luaL_error(L, "this render has ended");
     m->is_running = true;
     m->L = L;
+    buf_reserve(&m->out, 64);
     restore(m);
     begin(m);
     while (m->n_frames > 0) {

@@ -58,9 +58,8 @@ for what, fields in [
         ("in two fields, the second gzip", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n"),
         ("in two fields, the first gzip", b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")]:
     smuggling("Transfer-Encoding %s is answered with 501" % what, fields, status=501, row=16)
-smuggling("A Transfer-Encoding folded behind its name is answered with 501",
-          b"Transfer-Encoding:\r\n chunked\r\n", status=501, row=16)
-smuggling("A folded Transfer-Encoding is refused", b"Transfer-Encoding: chunked\r\n ,chunked\r\n", row=16)
+for fields in (b"Transfer-Encoding:\r\n chunked\r\n", b"Transfer-Encoding: chunked\r\n ,chunked\r\n"):
+    smuggling("The folded %r is refused" % fields, fields, row=16)
 acceptance("A tab may stand before chunked",
            b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\tchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
            says(200, b"hello"), row=16)

@@ -53,17 +53,16 @@ def vanish(t, data, pause, leave):
 
 
 for phase, data, pause in PHASES:
-    @case("Clients that vanish with a reset %s leave nothing behind" % phase, row=51, waits=True)
+    @case("Clients that vanish with a reset %s leave nothing behind" % phase, row=51)
     def _(t, data=data, pause=pause):
         vanish(t, data, pause, lambda client: client.reset())
 
-    @case("Clients that vanish with a close %s leave nothing behind" % phase, row=51, waits=True)
+    @case("Clients that vanish with a close %s leave nothing behind" % phase, row=51)
     def _(t, data=data, pause=pause):
         vanish(t, data, pause, lambda client: client.close())
 
 
-@case("A client that vanishes while its view waits is noticed by the answer at the latest", row=51,
-      waits=True)
+@case("A client that vanishes while its view waits is noticed by the answer at the latest", row=51)
 def _(t):
     token = t.token()
     client = t.connect().send(get(b"/sleep/0.5?t=" + token))
@@ -73,7 +72,7 @@ def _(t):
     equal(t.calls(token), 1, "calls")
 
 
-@case("Two thousand clients that vanish anywhere leave the server serving", waits=True)
+@case("Two thousand clients that vanish anywhere leave the server serving")
 def _(t):
     server = t.serve()
     t.is_serving(server)
@@ -92,8 +91,7 @@ def _(t):
 
 # ---- the end ----
 
-@case("SIGTERM lets an answer that is under way come to its end, and the process ends with 0",
-      waits=True)
+@case("SIGTERM lets an answer that is under way come to its end, and the process ends with 0")
 def _(t):
     server = t.serve()
     idle = t.connect(server).send(HELLO)
@@ -118,7 +116,7 @@ def _(t):
     equal(server.wait(), 0, "the exit status")
 
 
-@case("After SIGTERM nobody new is served", waits=True)
+@case("After SIGTERM nobody new is served")
 def _(t):
     server = t.serve()
     waiting = t.connect(server).send(get(b"/sleep/1.0"))
@@ -133,7 +131,7 @@ def _(t):
     equal(server.wait(), 0, "the exit status")
 
 
-@case("SIGTERM waits no longer than SHUTDOWN_TIMEOUT", waits=True)
+@case("SIGTERM waits no longer than SHUTDOWN_TIMEOUT")
 def _(t):
     server = t.serve({"SHUTDOWN_TIMEOUT": 1})
     t.connect(server).send(get(b"/sleep/30.0"))
@@ -145,7 +143,7 @@ def _(t):
     check(0.7 < time.monotonic() - start < 3, "it took %.1f s", time.monotonic() - start)
 
 
-@case("SIGTERM ends a server that nobody uses at once", waits=True)
+@case("SIGTERM ends a server that nobody uses at once")
 def _(t):
     server = t.serve()
     start = time.monotonic()
@@ -154,7 +152,7 @@ def _(t):
     check(time.monotonic() - start < 1.5, "it took %.1f s", time.monotonic() - start)
 
 
-@case("SIGINT ends at once, whatever is under way", waits=True)
+@case("SIGINT ends at once, whatever is under way")
 def _(t):
     server = t.serve()
     for data in (get(b"/sleep/30.0"), get(b"/endless"), get(b"/big/30000000"), b"GET /he",
@@ -167,7 +165,7 @@ def _(t):
     check(time.monotonic() - start < 1.5, "it took %.1f s", time.monotonic() - start)
 
 
-@case("SIGINT ends a server that drains", waits=True)
+@case("SIGINT ends a server that drains")
 def _(t):
     server = t.serve()
     t.connect(server).send(get(b"/sleep/30.0"))
@@ -246,14 +244,14 @@ for key, value in (("HEADER_TIMEOUT", "0"), ("MAX_CONNECTIONS", "-1"), ("MAX_HEA
         fails(run("run", APP, "--port", "0", **{"WIRE_" + key: value}), 1, key)
 
 
-@case("A port that only root may use is one line that says so", waits=True)
+@case("A port that only root may use is one line that says so")
 def _(t):
     if os.getuid() == 0:
         return
     fails(run("run", APP, "--port", "1"), 1, "permission")
 
 
-@case("A host that is none is one line, and status 1", waits=True)
+@case("A host that is none is one line, and status 1")
 def _(t):
     fails(run("run", APP, "--host", "no such host", "--port", "0"), 1, "no such host")
 
@@ -261,7 +259,7 @@ def _(t):
 # ---- Unix sockets ----
 
 @case("A Unix socket serves clients with and without a name of their own, and goes with the process",
-      row=55, waits=True)
+      row=55)
 def _(t):
     folder = tempfile.mkdtemp()
     path = os.path.join(folder, "s")
@@ -284,7 +282,7 @@ def _(t):
     os.rmdir(folder)
 
 
-@case("A Unix socket that a dead process left is taken over, one that is served is not", waits=True)
+@case("A Unix socket that a dead process left is taken over, one that is served is not")
 def _(t):
     folder = tempfile.mkdtemp()
     path = os.path.join(folder, "s")
@@ -300,7 +298,7 @@ def _(t):
     os.rmdir(folder)
 
 
-@case("A file that is no socket is not removed for one", waits=True)
+@case("A file that is no socket is not removed for one")
 def _(t):
     with tempfile.NamedTemporaryFile() as file:
         fails(run("run", APP, "--unix", file.name), 1, file.name)

@@ -264,7 +264,7 @@ for what, first, data in [
         ("row of empty lines", b"", b"\r\n" * 50),
         ("chunk extension", CHUNKED, b"5;" + b"a" * 100),
         ("row of trailers", CHUNKED + b"0\r\n", b"A:b\r\n" * 30)]:
-    @case("A %s that comes byte by byte is 408 after the total time" % what, row=44, waits=True)
+    @case("A %s that comes byte by byte is 408 after the total time" % what, row=44)
     def _(t, first=first, data=data):
         took, answer, client = drips(t, data, first=first)
         is_late(took, answer)
@@ -415,7 +415,7 @@ def _(t):
     await_true(lambda: t.get(b"/ended/" + token, t.hasty).body == b"true", 5, "the stream goes on")
 
 
-@case("Clients that do not read an endless stream cost little", row=53, waits=True)
+@case("Clients that do not read an endless stream cost little", row=53)
 def _(t):
     server = t.serve()
     t.is_serving(server)
@@ -427,7 +427,7 @@ def _(t):
     t.is_serving(server)
 
 
-@case("A client that does not read 100 MB costs the text and little more", row=53, waits=True)
+@case("A client that does not read 100 MB costs the text and little more", row=53)
 def _(t):
     server = t.serve()
     t.is_serving(server)
@@ -439,7 +439,7 @@ def _(t):
     check(server.memory() - before < 110000 + MEMORY, "it cost %d kB", server.memory() - before)
 
 
-@case("What is sent while an answer is not read is not taken in", row=48, waits=True)
+@case("What is sent while an answer is not read is not taken in", row=48)
 def _(t):
     server = t.serve()
     t.is_serving(server)
@@ -456,7 +456,7 @@ def _(t):
     check(server.memory() - before < 4000 + MEMORY, "memory grew by %d kB", server.memory() - before)
 
 
-@case("A pipeline of large answers that are not read costs little", rows=(48, 53), waits=True)
+@case("A pipeline of large answers that are not read costs little", rows=(48, 53))
 def _(t):
     server = t.serve()
     t.is_serving(server)
@@ -469,7 +469,7 @@ def _(t):
 
 # ---- connections and descriptors ----
 
-@case("Beyond MAX_CONNECTIONS clients wait, and are served when others go", waits=True)
+@case("Beyond MAX_CONNECTIONS clients wait, and are served when others go")
 def _(t):
     server = t.serve({"MAX_CONNECTIONS": 5})
     first = [t.connect(server).send(HELLO) for _ in range(5)]
@@ -486,7 +486,7 @@ def _(t):
     t.is_serving(server)
 
 
-@case("MAX_CONNECTIONS idle clients are closed in time, and those who wait are served", waits=True)
+@case("MAX_CONNECTIONS idle clients are closed in time, and those who wait are served")
 def _(t):
     server = t.serve(dict(HASTY, MAX_CONNECTIONS=4))
     for _ in range(4):
@@ -497,7 +497,7 @@ def _(t):
 
 
 @case("Without descriptors accepting pauses, without spinning, and goes on afterwards",
-      rows=(52, 55), waits=True)
+      rows=(52, 55))
 def _(t):
     server = t.serve(descriptors=64)
     clients = [t.connect(server) for _ in range(100)]
@@ -517,7 +517,7 @@ def _(t):
     check(time.monotonic() - start < 12, "it took %.1f s", time.monotonic() - start)
 
 
-@case("A body that needs a temporary file is 503 when there are no descriptors", row=52, waits=True)
+@case("A body that needs a temporary file is 503 when there are no descriptors", row=52)
 def _(t):
     server = t.serve(descriptors=64)
     first = t.connect(server)
@@ -530,7 +530,7 @@ def _(t):
     equal(first.answer().status, 503, "the status")
 
 
-@case("Eight hundred clients that connect while the server is busy are all taken", row=54, waits=True)
+@case("Eight hundred clients that connect while the server is busy are all taken", row=54)
 def _(t):
     server = t.serve()
     server.signal(signal.SIGSTOP)

@@ -111,7 +111,7 @@ def _(t):
         check(time.monotonic() - start < 1, "it took %.2f s", time.monotonic() - start)
 
 
-@case("A hundred streams at once each get their own bytes", waits=True)
+@case("A hundred streams at once each get their own bytes")
 def _(t):
     clients = [t.connect().send(get(b"/stream/%d/1000" % (i + 1))) for i in range(100)]
     for i, client in enumerate(clients):
@@ -155,7 +155,7 @@ def serve_file(t):
         del os.environ["WIRE_FILE"]
 
 
-@case("A file of 30 MB goes to a half-closed client whole, and costs no memory", row=50, waits=True)
+@case("A file of 30 MB goes to a half-closed client whole, and costs no memory", row=50)
 def _(t):
     server, path = serve_file(t)
     try:

@@ -3,6 +3,7 @@
 #include "jinja/lexer.h"
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "jinja/char_name.h"
 #include "jinja/unicode.h"
 #include <errno.h>
 #include <stdio.h>
@@ -528,6 +529,24 @@ static const char *octal_escape(const char *p, const char *end, struct buf *out)
     return p;
 }
 
+/* {NAME} at p. */
+static const char *named_escape(const char *p, const char *end, struct buf *out,
+                                const char **why)
+{
+    const char *close = p < end && *p == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
+    if (!close || close == p + 1) {
+        *why = "malformed \\N character escape";
+        return NULL;
+    }
+    uint32_t c = char_name_find((struct str){p + 1, (size_t)(close - p) - 1});
+    if (!c) {
+        *why = "unknown Unicode character name";
+        return NULL;
+    }
+    utf8_add(out, c);
+    return close + 1;
+}
+
 /* One escape; p stands behind the backslash. */
 static const char *unescape_one(const char *p, const char *end, struct buf *out,
                                 const char **why)
@@ -539,10 +558,8 @@ static const char *unescape_one(const char *p, const char *end, struct buf *out,
         return hex_escape(p + 1, end, c, out, why);
     if (c >= '0' && c <= '7')
         return octal_escape(p, end, out);
-    if (c == 'N') {
-        *why = "malformed \\N character escape";
-        return NULL;
-    }
+    if (c == 'N')
+        return named_escape(p + 1, end, out, why);
     char simple = simple_escape(c);
     if (simple) {
         buf_addc(out, simple);

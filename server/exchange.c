@@ -62,6 +62,8 @@ static void clear(struct exchange *ex)
     lua_settop(ex->task.co, 0);
     if (ex->context.locals != LUA_NOREF)
         context_clear(L, &ex->context);
+    if (ex->answer)
+        response_drop_file(ex->answer);
     if (ex->answer_ref != LUA_NOREF)
         luaL_unref(L, LUA_REGISTRYINDEX, ex->answer_ref);
     if (ex->error_ref != LUA_NOREF)

@@ -18,14 +18,19 @@ void response_init(struct response *r)
                            .has_default_type = true};
 }
 
+void response_drop_file(struct response *r)
+{
+    if (r->fd >= 0)
+        close(r->fd);
+    r->fd = -1;
+}
+
 static void drop_body(lua_State *L, struct response *r)
 {
     luaL_unref(L, LUA_REGISTRYINDEX, r->text_ref);
     luaL_unref(L, LUA_REGISTRYINDEX, r->stream_ref);
     r->text_ref = r->stream_ref = LUA_NOREF;
-    if (r->fd >= 0)
-        close(r->fd);
-    r->fd = -1;
+    response_drop_file(r);
     r->kind = RESPONSE_TEXT;
     r->text = STR("");
     r->offset = r->length = 0;

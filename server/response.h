@@ -37,6 +37,9 @@ void response_init(struct response *r);
 /* Forgets body and fields, giving everything back. */
 void response_clear(lua_State *L, struct response *r);
 
+/* Closes the file of a response that was not sent. */
+void response_drop_file(struct response *r);
+
 /* The field of that name (ASCII case ignored): its value, or NULL. */
 const struct str *response_field(const struct response *r, struct str name);
 

@@ -239,10 +239,12 @@ static bool send_file(struct exchange *ex)
     r->fd = -1;
     if (r->length == 0) {
         close(fd);
+        ex->sink->flush(ex->sink);
         return end(ex, false);
     }
     struct evbuffer_file_segment *segment = evbuffer_file_segment_new(
-        fd, (ev_off_t)r->offset, (ev_off_t)r->length, EVBUF_FS_CLOSE_ON_FREE);
+        fd, (ev_off_t)r->offset, (ev_off_t)r->length,
+        EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_MMAP); /* a mapped file that shrinks kills */
     if (!segment) {
         close(fd);
         return end(ex, true);

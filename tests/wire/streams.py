@@ -168,6 +168,6 @@ def _(t):
         with open(path, "rb") as file:
             check(file.read() == answer.body, "the body is another")
         client.end()
-        check(server.memory() - before < 6000, "memory grew by %d kB", server.memory() - before)
+        server.grew(before, 6000, "a file")
     finally:
         os.unlink(path)

@@ -23,7 +23,7 @@ APP = os.path.join(HERE, "app.lua")
 PATIENCE = 20.0  # seconds for what should come at once: machines may be slow
 TOKEN = b"@@@@@@@@"  # in a request's bytes: a number that no other request has
 
-# Sanitizers and valgrind keep freed memory and slow down: bounds are wider there.
+# With sanitizers memory is not measured, and times are bounded more widely.
 IS_SANITIZED = b"__asan_init" in open(BINARY, "rb").read() if os.path.exists(BINARY) else False
 
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\x20-\x7e]*)")
@@ -125,6 +125,12 @@ class Server:
         """Resident kilobytes."""
         with open("/proc/%d/status" % self.pid) as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+
+    def grew(self, before, most, what):
+        """Fails when resident memory has grown from `before` by more than `most` kilobytes.
+        Sanitizers keep what is freed: nothing can be said there."""
+        grown = self.memory() - before
+        check(IS_SANITIZED or grown <= most, "%s: memory grew by %d kB", what, grown)
 
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

@@ -517,14 +517,18 @@ static void adopt(struct conn *c)
 }
 
 /* New ones stand at the front of the list. */
-static void on_adopt(evutil_socket_t fd, short what, void *arg)
+static void adopt_all(struct conns *all)
 {
-    struct conns *all = arg;
-    (void)fd, (void)what;
     for (struct conn *c = all->first, *next; c && !c->evcon; c = next) {
         next = c->next;
         adopt(c);
     }
+}
+
+static void on_adopt(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    adopt_all(arg);
 }
 
 static void start_sweeping(struct conns *all)
@@ -688,6 +692,7 @@ void conns_drain(struct conns *all, void (*on_empty)(void *arg), void *arg)
     all->is_draining = true;
     all->on_empty = NULL;
     evconnlistener_disable(all->listener);
+    adopt_all(all);
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
         c->sink.is_last = true;
@@ -704,6 +709,7 @@ void conns_free(struct conns *all)
 {
     all->is_draining = true;
     all->on_empty = NULL;
+    adopt_all(all);
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
         if (c->ex && c->state >= CONN_SERVING) {

@@ -551,8 +551,8 @@ void dispatch_request(struct exchange *ex)
 
 void exchange_drained(struct exchange *ex)
 {
-    if (ex->stage != BODY || ex->is_calling)
-        return;
+    if (ex->stage != BODY || ex->is_calling || ex->task.state == TASK_READY)
+        return; /* READY: its turn comes by itself */
     ex->sent_before_turn = ex->sent;
     dispatch_request(ex);
 }

@@ -6,13 +6,20 @@
 static const char *symbol_of(int op)
 {
     switch (op) {
-    case T_ADD: return "+";
-    case T_SUB: return "-";
-    case T_MUL: return "*";
-    case T_DIV: return "/";
-    case T_FLOORDIV: return "//";
-    case T_MOD: return "%";
-    default: return "** or pow()";
+    case T_ADD:
+        return "+";
+    case T_SUB:
+        return "-";
+    case T_MUL:
+        return "*";
+    case T_DIV:
+        return "/";
+    case T_FLOORDIV:
+        return "//";
+    case T_MOD:
+        return "%";
+    default:
+        return "** or pow()";
     }
 }
 
@@ -42,7 +49,8 @@ static bool power(lua_Integer base, lua_Integer e, lua_Integer *out)
     return true;
 }
 
-/* Two integers; false when only floats can say it (which is what we have beyond 64 bits). */
+/* Two integers; false when only floats can say it (which is what we have beyond 64 bits).
+ */
 static bool integers(struct machine *m, int op, lua_Integer a, lua_Integer b)
 {
     lua_State *L = m->L;
@@ -67,15 +75,17 @@ static bool integers(struct machine *m, int op, lua_Integer a, lua_Integer b)
             error_raise(m, "ZeroDivisionError", "integer division or modulo by zero");
         if (b == -1 && op == T_FLOORDIV && a == LUA_MININTEGER)
             return false;
-        r = b == -1 ? (op == T_MOD ? 0 : -a)
-                    : op == T_FLOORDIV ? floor_div(a, b) : a - floor_div(a, b) * b;
+        r = b == -1            ? (op == T_MOD ? 0 : -a)
+            : op == T_FLOORDIV ? floor_div(a, b)
+                               : a - floor_div(a, b) * b;
         break;
     case T_POW:
         if (b < 0 || !power(a, b, &p))
             return false;
         r = p;
         break;
-    default: return false;
+    default:
+        return false;
     }
     lua_pushinteger(L, r);
     return true;
@@ -88,11 +98,21 @@ static void floats(struct machine *m, int op, double a, double b)
         error_raise(m, "ZeroDivisionError",
                     op == T_DIV ? "division by zero" : "float floor division by zero");
     switch (op) {
-    case T_ADD: r = a + b; break;
-    case T_SUB: r = a - b; break;
-    case T_MUL: r = a * b; break;
-    case T_DIV: r = a / b; break;
-    case T_FLOORDIV: r = floor(a / b); break;
+    case T_ADD:
+        r = a + b;
+        break;
+    case T_SUB:
+        r = a - b;
+        break;
+    case T_MUL:
+        r = a * b;
+        break;
+    case T_DIV:
+        r = a / b;
+        break;
+    case T_FLOORDIV:
+        r = floor(a / b);
+        break;
     case T_MOD:
         r = fmod(a, b);
         if (r != 0 && (r < 0) != (b < 0))
@@ -197,8 +217,10 @@ static bool others(struct machine *m, int op, int a, int b)
 {
     lua_State *L = m->L;
     bool is_text_a = object_text(L, a).p, is_text_b = object_text(L, b).p;
-    bool is_list_a = !is_text_a && (object_is_sequence(L, a) || object_kind(L, a) == K_LIST);
-    bool is_list_b = !is_text_b && (object_is_sequence(L, b) || object_kind(L, b) == K_LIST);
+    bool is_list_a =
+        !is_text_a && (object_is_sequence(L, a) || object_kind(L, a) == K_LIST);
+    bool is_list_b =
+        !is_text_b && (object_is_sequence(L, b) || object_kind(L, b) == K_LIST);
     if (op == T_MOD && is_text_a) {
         format_percent(m, a, b);
         return true;
@@ -238,13 +260,20 @@ static bool others(struct machine *m, int op, int a, int b)
 static const char *metamethod_of(int op)
 {
     switch (op) {
-    case T_ADD: return "__add";
-    case T_SUB: return "__sub";
-    case T_MUL: return "__mul";
-    case T_DIV: return "__div";
-    case T_FLOORDIV: return "__idiv";
-    case T_MOD: return "__mod";
-    default: return "__pow";
+    case T_ADD:
+        return "__add";
+    case T_SUB:
+        return "__sub";
+    case T_MUL:
+        return "__mul";
+    case T_DIV:
+        return "__div";
+    case T_FLOORDIV:
+        return "__idiv";
+    case T_MOD:
+        return "__mod";
+    default:
+        return "__pow";
     }
 }
 

@@ -5,8 +5,8 @@
 #include "base/str.h"
 #include <stdint.h>
 
-/* Beside each kind: what its fields hold. `args` is: list = positional, list2 = N_KEYWORDs,
-   b = the *sequence, c = the **mapping. */
+/* Beside each kind: what its fields hold. `args` is: list = positional, list2 =
+   N_KEYWORDs, b = the *sequence, c = the **mapping. */
 enum node_kind {
     N_NONE,
     N_TRUE,
@@ -38,21 +38,21 @@ enum node_kind {
     N_KEYWORD,  /* name=a */
     N_MARKSAFE, /* a, a Markup when autoescape is on */
 
-    N_TEXT,        /* name */
-    N_OUTPUT,      /* list of expressions and N_TEXT */
-    N_FOR,         /* for a in b if c: list; else: list2 */
-    N_IF,          /* if a: list; elif: list2 of N_IF; else: list3 */
-    N_SET,         /* a = b */
-    N_SETBLOCK,    /* a = list, through the filters b */
-    N_WITH,        /* list = list2: list3 */
-    N_AUTOESCAPE,  /* a: list */
-    N_BLOCK,       /* name: list */
-    N_EXTENDS,     /* a */
-    N_INCLUDE,     /* a */
-    N_IMPORT,      /* a as name */
-    N_FROM,        /* from a import list of N_ALIAS */
-    N_ALIAS,       /* name as name2 */
-    N_MACRO,       /* name, list: N_NAME parameters, list2: defaults of the last ones, list3 */
+    N_TEXT,       /* name */
+    N_OUTPUT,     /* list of expressions and N_TEXT */
+    N_FOR,        /* for a in b if c: list; else: list2 */
+    N_IF,         /* if a: list; elif: list2 of N_IF; else: list3 */
+    N_SET,        /* a = b */
+    N_SETBLOCK,   /* a = list, through the filters b */
+    N_WITH,       /* list = list2: list3 */
+    N_AUTOESCAPE, /* a: list */
+    N_BLOCK,      /* name: list */
+    N_EXTENDS,    /* a */
+    N_INCLUDE,    /* a */
+    N_IMPORT,     /* a as name */
+    N_FROM,       /* from a import list of N_ALIAS */
+    N_ALIAS,      /* name as name2 */
+    N_MACRO, /* name, list: N_NAME parameters, list2: defaults of the last ones, list3 */
     N_CALLBLOCK,   /* a: the call; list, list2, list3 as N_MACRO */
     N_FILTERBLOCK, /* b: filters; list */
     N_DO,          /* a */

@@ -30,7 +30,8 @@ static lua_Integer index_of(lua_State *L, int key)
     return lua_isboolean(L, key) ? lua_toboolean(L, key) : lua_tointeger(L, key);
 }
 
-static enum attribute_result find_in_text(struct machine *m, struct str s, int object, int key)
+static enum attribute_result find_in_text(struct machine *m, struct str s, int object,
+                                          int key)
 {
     lua_State *L = m->L;
     if (!is_index(L, key))
@@ -89,11 +90,13 @@ static enum attribute_result find_in_list(struct machine *m, int object, int key
     return ATTRIBUTE_VALUE;
 }
 
-static enum attribute_result find_in_dict(struct machine *m, int object, int key, bool is_item)
+static enum attribute_result find_in_dict(struct machine *m, int object, int key,
+                                          bool is_item)
 {
     lua_State *L = m->L;
     if (!is_item) {
-        enum attribute_result r = push_method(L, builtin_dict_methods, object_text(L, key));
+        enum attribute_result r =
+            push_method(L, builtin_dict_methods, object_text(L, key));
         if (r != ATTRIBUTE_MISSING)
             return r;
     }
@@ -228,12 +231,13 @@ static bool is_dict_like(lua_State *L, int object)
 
 enum { MAX_INDEX_CHAIN = 50 };
 
-/* Somebody's object: itself, then its metatable's __index and so on. What is found there is
-   called with the object. */
+/* Somebody's object: itself, then its metatable's __index and so on. What is found there
+   is called with the object. */
 static enum attribute_result find_in_object(lua_State *L, int object, int key)
 {
     if (is_dict_like(L, object)) {
-        enum attribute_result r = push_method(L, builtin_dict_methods, object_text(L, key));
+        enum attribute_result r =
+            push_method(L, builtin_dict_methods, object_text(L, key));
         if (r != ATTRIBUTE_MISSING)
             return r;
     }
@@ -298,25 +302,33 @@ enum attribute_result attribute_find(struct machine *m, int object, int key, boo
         lua_pushvalue(L, object);
         return ATTRIBUTE_VALUE;
     case K_LIST:
-    case K_TUPLE: return find_in_list(m, object, key);
+    case K_TUPLE:
+        return find_in_list(m, object, key);
     case K_KWARGS:
-    case K_DICT: return find_in_dict(m, object, key, is_item);
-    case K_RANGE: return find_in_range(L, object, key);
+    case K_DICT:
+        return find_in_dict(m, object, key, is_item);
+    case K_RANGE:
+        return find_in_range(L, object, key);
     case K_NAMESPACE:
         raw_item(L, object, key);
         if (!lua_isnil(L, -1))
             return ATTRIBUTE_VALUE;
         lua_pop(L, 1);
         return ATTRIBUTE_MISSING;
-    case K_MODULE: return find_in_exports(L, object, key);
+    case K_MODULE:
+        return find_in_exports(L, object, key);
     case K_LOOP:
         if (name.p && loop_attribute(m, object, name))
             return ATTRIBUTE_VALUE;
         return push_method(L, builtin_other_methods, name);
-    case K_MACRO: return find_in_macro(L, object, name);
-    case K_CYCLER: return find_in_cycler(L, object, name);
-    case K_SELF: return find_block(m, object, key);
-    case K_BLOCK: return find_super(m, object, key);
+    case K_MACRO:
+        return find_in_macro(L, object, name);
+    case K_CYCLER:
+        return find_in_cycler(L, object, name);
+    case K_SELF:
+        return find_block(m, object, key);
+    case K_BLOCK:
+        return find_super(m, object, key);
     case K_INT:
     case K_FLOAT:
         return name.n > 3 && (name.p[0] == 'b' || name.p[0] == 'i')
@@ -332,7 +344,8 @@ enum attribute_result attribute_find(struct machine *m, int object, int key, boo
             return ATTRIBUTE_MISSING;
         lua_pushstring(L, ((const struct builtin *)lua_touserdata(L, object))->name);
         return ATTRIBUTE_VALUE;
-    default: return ATTRIBUTE_MISSING;
+    default:
+        return ATTRIBUTE_MISSING;
     }
 }
 
@@ -359,8 +372,11 @@ bool attribute_get(struct machine *m, int object, int key, bool is_item)
         lua_pushvalue(L, object);
         attribute_bind(L);
         return true;
-    case ATTRIBUTE_MISSING: undefined_push_attribute(m, object, key); return true;
-    default: return false;
+    case ATTRIBUTE_MISSING:
+        undefined_push_attribute(m, object, key);
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -31,12 +31,14 @@ bool builtin_is(const void *p)
 {
     pthread_once(&ends_once, find_ends);
     for (int i = 0; i < N_TABLES; i++)
-        if ((const char *)p >= (const char *)tables[i] && (const char *)p < (const char *)ends[i])
+        if ((const char *)p >= (const char *)tables[i] &&
+            (const char *)p < (const char *)ends[i])
             return true;
     return false;
 }
 
-const struct builtin *builtin_find(const struct builtin *table, const char *name, size_t n)
+const struct builtin *builtin_find(const struct builtin *table, const char *name,
+                                   size_t n)
 {
     for (; table->name; table++)
         if (n && table->name[0] == name[0] && strlen(table->name) == n &&

@@ -9,15 +9,15 @@ struct machine;
 
 enum builtin_result {
     BUILTIN_DONE, /* the result is the top value */
-    BUILTIN_CALL  /* machine_call has prepared a call of Lua; run comes again with its result
-                     on top and the next machine_phase */
+    BUILTIN_CALL  /* machine_call has prepared a call of Lua; run comes again with its
+                     result  on top and the next machine_phase */
 };
 
 enum builtin_flags {
     BUILTIN_VARARGS = 1, /* after the parameters: a list of the other arguments */
     BUILTIN_KWARGS = 2,  /* after that: a dict of the other keyword arguments */
-    BUILTIN_LAZY = 4,    /* as a filter gives a generator, run when that is gone through */
-    BUILTIN_RAW = 8      /* takes a generator or an object as it is */
+    BUILTIN_LAZY = 4, /* as a filter gives a generator, run when that is gone through */
+    BUILTIN_RAW = 8   /* takes a generator or an object as it is */
 };
 
 /* run finds its parameters at base, base + 1, ...; those not given are nil. */
@@ -40,6 +40,7 @@ extern const struct builtin builtin_filters_text[], builtin_filters_html[],
 bool builtin_is(const void *p);
 
 /* The one with that name in a table, or NULL. */
-const struct builtin *builtin_find(const struct builtin *table, const char *name, size_t n);
+const struct builtin *builtin_find(const struct builtin *table, const char *name,
+                                   size_t n);
 
 #endif

@@ -39,15 +39,16 @@ struct args {
     int at, positional, keywords;
 };
 
-static void take_keyword(struct machine *m, const struct code *code, int base, int constants,
-                         int extra, int key)
+static void take_keyword(struct machine *m, const struct code *code, int base,
+                         int constants, int extra, int key)
 {
     lua_State *L = m->L;
     char name[64];
     int i = param_of(L, code, constants, key);
     if (i >= 0) {
         if (!lua_isnil(L, base + i))
-            error_raise(m, "TypeError", "macro '%s' got multiple values for argument '%s'",
+            error_raise(m, "TypeError",
+                        "macro '%s' got multiple values for argument '%s'",
                         code_name(code, name, sizeof name), lua_tostring(L, key));
         lua_pushvalue(L, key + 1);
         lua_replace(L, base + i);
@@ -110,8 +111,8 @@ static void bind(struct machine *m, const struct code *code, int base, int const
         set_no_caller(m, base + code->caller_slot);
 }
 
-/* Stack: callee (macro), self, arguments -> its frame. What it needs of its own goes to the
-   two places of callee and self, and to a third. */
+/* Stack: callee (macro), self, arguments -> its frame. What it needs of its own goes to
+   the two places of callee and self, and to a third. */
 static void start_macro(struct machine *m, int callee, int positional, int keywords)
 {
     lua_State *L = m->L;
@@ -152,7 +153,7 @@ static void start_macro(struct machine *m, int callee, int positional, int keywo
     f->result = RESULT_VALUE;
     f->is_markup = code->kind == CODE_LOOP && !code->is_volatile ? code->is_markup
                    : m->n_frames > 1                             ? is_autoescaped
-                                                                 : f->context->is_autoescaped;
+                                     : f->context->is_autoescaped;
 }
 
 /* loop(items) in a recursive loop. Stack: loop, self, items -> the frame */
@@ -168,8 +169,9 @@ static void start_recursion(struct machine *m, int callee, int positional, int k
     else
         lua_pushnil(L);
     if (lua_isnil(L, -1))
-        error_raise(m, "TypeError",
-                    "The loop must have the 'recursive' marker to be called recursively.");
+        error_raise(
+            m, "TypeError",
+            "The loop must have the 'recursive' marker to be called recursively.");
     lua_replace(L, callee);
     lua_pop(L, 2);
     start_macro(m, callee, positional, keywords);
@@ -191,17 +193,17 @@ static int builtin_param(const struct builtin *b, struct str name)
     return -1;
 }
 
-/* Keyword arguments (pairs from `at` on) go to their places in base...; others to the dict at
-   `extra`, or nowhere (0). */
-static void bind_keywords(struct machine *m, const struct builtin *b, int base, int at, int n,
-                          int extra)
+/* Keyword arguments (pairs from `at` on) go to their places in base...; others to the
+   dict at `extra`, or nowhere (0). */
+static void bind_keywords(struct machine *m, const struct builtin *b, int base, int at,
+                          int n, int extra)
 {
     lua_State *L = m->L;
     for (int i = 0; i < n; i++, at += 2) {
         int p = builtin_param(b, object_text(L, at));
         if (p >= 0 && !lua_isnil(L, base + p))
-            error_raise(m, "TypeError", "%s() got multiple values for argument '%s'", b->name,
-                        lua_tostring(L, at));
+            error_raise(m, "TypeError", "%s() got multiple values for argument '%s'",
+                        b->name, lua_tostring(L, at));
         if (p < 0 && !extra)
             error_raise(m, "TypeError", "%s() got an unexpected keyword argument '%s'",
                         b->name, lua_tostring(L, at));
@@ -230,8 +232,9 @@ static void arrange(struct machine *m, const struct builtin *b, int base, int po
     lua_State *L = m->L;
     int n = b->n_params;
     if (positional > n && !(b->flags & BUILTIN_VARARGS))
-        error_raise(m, "TypeError", "%s() takes %d positional argument(s) but %d were given",
-                    b->name, n, positional);
+        error_raise(m, "TypeError",
+                    "%s() takes %d positional argument(s) but %d were given", b->name, n,
+                    positional);
     if (keywords == 0 && !(b->flags & (BUILTIN_VARARGS | BUILTIN_KWARGS))) {
         lua_settop(L, base + n - 1);
         return;
@@ -337,9 +340,10 @@ static enum call_result call_lua(struct machine *m, int callee, int keywords)
     return CALL_OUT;
 }
 
-/* {fn = function, params = {names}}: keyword arguments go to their places. Stack: f, args...,
-   pairs -> f, args. */
-static void place_params(struct machine *m, int at, int positional, int keywords, int params)
+/* {fn = function, params = {names}}: keyword arguments go to their places. Stack: f,
+   args..., pairs -> f, args. */
+static void place_params(struct machine *m, int at, int positional, int keywords,
+                         int params)
 {
     lua_State *L = m->L;
     int n = (int)lua_rawlen(L, params), first = lua_gettop(L) - 2 * keywords + 1;
@@ -384,8 +388,8 @@ static enum call_result call_builtin(struct machine *m, int callee, int position
     const struct builtin *b = lua_touserdata(L, callee);
     bool has_self = !lua_isnil(L, callee + 1);
     int n = m->n_frames;
-    machine_start_builtin(m, b, has_self ? callee + 1 : callee + 2,
-                          positional + has_self, keywords, callee);
+    machine_start_builtin(m, b, has_self ? callee + 1 : callee + 2, positional + has_self,
+                          keywords, callee);
     return m->n_frames > n ? CALL_FRAME : CALL_DONE;
 }
 
@@ -461,12 +465,20 @@ enum call_result call_value(struct machine *m, int callee, int positional, int k
 {
     lua_State *L = m->L;
     switch (object_kind(L, callee)) {
-    case K_FUNCTION: return call_lua(m, callee, keywords);
-    case K_BUILTIN: return call_builtin(m, callee, positional, keywords);
-    case K_MACRO: start_macro(m, callee, positional, keywords); return CALL_FRAME;
-    case K_LOOP: start_recursion(m, callee, positional, keywords); return CALL_FRAME;
-    case K_BLOCK: return call_block(m, callee);
-    case K_JOINER: return call_joiner(m, callee);
+    case K_FUNCTION:
+        return call_lua(m, callee, keywords);
+    case K_BUILTIN:
+        return call_builtin(m, callee, positional, keywords);
+    case K_MACRO:
+        start_macro(m, callee, positional, keywords);
+        return CALL_FRAME;
+    case K_LOOP:
+        start_recursion(m, callee, positional, keywords);
+        return CALL_FRAME;
+    case K_BLOCK:
+        return call_block(m, callee);
+    case K_JOINER:
+        return call_joiner(m, callee);
     case K_BOUND:
         lua_rawgeti(L, callee, 2);
         lua_replace(L, callee + 1);
@@ -478,10 +490,13 @@ enum call_result call_value(struct machine *m, int callee, int positional, int k
             return call_registered(m, callee, positional, keywords);
         break;
     case K_MISSING:
-    case K_UNDEFINED: undefined_raise(m, callee);
-    default: break;
+    case K_UNDEFINED:
+        undefined_raise(m, callee);
+    default:
+        break;
     }
-    error_raise(m, "TypeError", "'%s' object is not callable", object_type_name(L, callee));
+    error_raise(m, "TypeError", "'%s' object is not callable",
+                object_type_name(L, callee));
 }
 
 /* Stack: value, arguments, pairs, name (on top) */

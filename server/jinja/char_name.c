@@ -1,6 +1,6 @@
-/* Names of characters, as in '\N{BULLET}': those that pages are likely to spell out, and the letters
-   of Latin, Greek and ASCII by rule. The Unicode Character Database has them all; a table of it
-   would be larger than the rest of the engine. */
+/* Names of characters, as in '\N{BULLET}': those that pages are likely to spell out, and
+   the letters of Latin, Greek and ASCII by rule. The Unicode Character Database has them
+   all; a table of it would be larger than the rest of the engine. */
 #include "jinja/char_name.h"
 #include <stdlib.h>
 #include <strings.h>
@@ -336,7 +336,8 @@ static uint32_t latin_letter(struct str name)
     static const struct {
         struct str prefix;
         char first;
-    } cases[] = {{{"LATIN SMALL LETTER ", 19}, 'a'}, {{"LATIN CAPITAL LETTER ", 21}, 'A'}};
+    } cases[] = {{{"LATIN SMALL LETTER ", 19}, 'a'},
+                 {{"LATIN CAPITAL LETTER ", 21}, 'A'}};
     for (int i = 0; i < 2; i++) {
         struct str p = cases[i].prefix;
         if (name.n != p.n + 1 || strncasecmp(name.p, p.p, p.n) != 0)
@@ -351,7 +352,8 @@ static uint32_t latin_letter(struct str name)
 uint32_t char_name_find(struct str name)
 {
     const struct char_name *e =
-        name.n ? bsearch(&name, names, sizeof names / sizeof *names, sizeof *names, compare)
-               : NULL;
+        name.n
+            ? bsearch(&name, names, sizeof names / sizeof *names, sizeof *names, compare)
+            : NULL;
     return e ? e->c : latin_letter(name);
 }

@@ -10,9 +10,9 @@ struct unit {
     struct unit *parent; /* whose variables it sees, or NULL */
     struct code *code;
     int cap;
-    int pushes;     /* values pushed in the statement at hand: bounds its stack */
-    int n_captures; /* OP_CAPTURE without its OP_CAPTURED */
-    int n_shared;   /* variables in the unit's table */
+    int pushes;             /* values pushed in the statement at hand: bounds its stack */
+    int n_captures;         /* OP_CAPTURE without its OP_CAPTURED */
+    int n_shared;           /* variables in the unit's table */
     struct loop_site *loop; /* the innermost loop, for break and continue */
 };
 
@@ -52,10 +52,12 @@ struct compiler {
 };
 
 _Noreturn void compile_fail(struct compiler *c, const char *type, int line,
-                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+                            const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 void *compile_alloc(struct compiler *c, size_t n);
 
-/* Appends an instruction of one word (`push`: how many values it adds at most), or a word. */
+/* Appends an instruction of one word (`push`: how many values it adds at most), or a
+ * word. */
 void emit(struct compiler *c, struct unit *u, enum op op, int a, int push);
 void emit_word(struct compiler *c, struct unit *u, uint32_t w);
 int emit_jump(struct compiler *c, struct unit *u, enum op op, int push); /* its place */
@@ -66,17 +68,61 @@ int constant_string(struct compiler *c, struct str s);
 
 /* expression.c's counterparts: push one value. */
 void compile_expression(struct compiler *c, struct frame_state *f, const struct node *n);
-/* The call with one more keyword argument, caller, whose value is the top of the stack... */
+/* The call with one more keyword argument, caller, whose value is the top of the stack...
+ */
 void compile_call(struct compiler *c, struct frame_state *f, const struct node *n,
                   bool with_caller);
 /* Filters of a block, whose text is on the stack. */
 void compile_filters(struct compiler *c, struct frame_state *f, const struct node *n);
 
 /* Variables. */
-void compile_load(struct compiler *c, struct frame_state *f, struct var *v, struct str name);
+void compile_load(struct compiler *c, struct frame_state *f, struct var *v,
+                  struct str name);
 void compile_load_soft(struct compiler *c, struct frame_state *f, struct var *v);
 void compile_store(struct compiler *c, struct frame_state *f, struct var *v);
 
 enum out_mode compile_out_mode(const struct frame_state *f);
+
+/* Assigns the value on top. */
+void compile_target(struct compiler *c, struct frame_state *f, const struct node *t);
+/* Makes the variable one of the template's own, too. */
+void compile_export(struct compiler *c, struct frame_state *f, struct str name,
+                    bool is_import);
+void compile_body(struct compiler *c, struct frame_state *f, const struct node *body);
+bool compile_is_literal(const struct node *n);
+
+/* compile_loop.c, compile_macro.c */
+void compile_for(struct compiler *c, struct frame_state *f, const struct node *n);
+void compile_break(struct compiler *c, struct frame_state *f, const struct node *n);
+void compile_macro(struct compiler *c, struct frame_state *f, const struct node *n);
+void compile_call_block(struct compiler *c, struct frame_state *f, const struct node *n);
+
+/* unit.c */
+struct unit *unit_new(struct compiler *c, struct unit *parent, enum code_kind kind,
+                      struct str name);
+/* Opens the unit's shared table, when it has inner functions. */
+void unit_open_env(struct compiler *c, struct unit *u, bool has_inner);
+/* Decides which of the scope's variables live in that table. */
+void unit_share_vars(struct compiler *c, struct scope *s);
+/* Gives the scope's variables what they begin with; is_first: the unit has just begun. */
+void unit_enter_scope(struct compiler *c, struct frame_state *f, bool is_first);
+struct scope *unit_inner_scope(struct compiler *c, const struct frame_state *f,
+                               struct unit *u);
+/* An inner frame (for, with, ...): not the top level any more. */
+struct frame_state unit_inner_frame(struct compiler *c, const struct frame_state *f);
+/* Whether the statements hold a function of the unit that they belong to. */
+bool unit_has_function(const struct node *list);
+/* Notes in c->inner what the functions in the list mention. */
+void unit_collect(struct compiler *c, const struct node *list, bool is_inside);
+
+/* Sets of names; name_set_add adds to c->inner. */
+struct name_set {
+    struct name_entry {
+        struct str name;
+        struct name_entry *next;
+    } * buckets[256];
+};
+bool name_set_has(struct name_set *set, struct str s);
+void name_set_add(struct compiler *c, struct str s);
 
 #endif

@@ -22,7 +22,8 @@ static uint32_t hops_to(const struct unit *from, const struct unit *owner)
     return hops;
 }
 
-void compile_load(struct compiler *c, struct frame_state *f, struct var *v, struct str name)
+void compile_load(struct compiler *c, struct frame_state *f, struct var *v,
+                  struct str name)
 {
     int k = constant_string(c, name);
     if (!v || !v->is_stored) {
@@ -127,7 +128,8 @@ static void compile_integer(struct compiler *c, struct unit *u, int64_t i)
     emit(c, u, OP_CONST, add_constant(c, k), 1);
 }
 
-static int compile_list(struct compiler *c, struct frame_state *f, const struct node *list)
+static int compile_list(struct compiler *c, struct frame_state *f,
+                        const struct node *list)
 {
     int n = 0;
     for (; list; list = list->next, n++)
@@ -147,11 +149,12 @@ static void compile_dict(struct compiler *c, struct frame_state *f, const struct
 
 /* --- operators --- */
 
-static void compile_and_or(struct compiler *c, struct frame_state *f, const struct node *n)
+static void compile_and_or(struct compiler *c, struct frame_state *f,
+                           const struct node *n)
 {
     compile_expression(c, f, n->a);
-    int end = emit_jump(c, f->unit, n->kind == N_AND ? OP_JUMP_FALSE_KEEP : OP_JUMP_TRUE_KEEP,
-                        0);
+    int end = emit_jump(c, f->unit,
+                        n->kind == N_AND ? OP_JUMP_FALSE_KEEP : OP_JUMP_TRUE_KEEP, 0);
     compile_expression(c, f, n->b);
     patch_here(f->unit, end);
 }
@@ -162,17 +165,19 @@ static void compile_no_else(struct compiler *c, struct frame_state *f, int line)
     struct str name = c->t->name;
     size_t room = name.n + 128;
     char *text = compile_alloc(c, room);
-    int n = snprintf(text, room,
-                     name.p ? "the inline if-expression on line %d in '%.*s' evaluated to "
-                              "false and no else section was defined."
-                            : "the inline if-expression on line %d%.*s evaluated to false "
-                              "and no else section was defined.",
-                     line, (int)name.n, name.p ? name.p : "");
+    int n =
+        snprintf(text, room,
+                 name.p ? "the inline if-expression on line %d in '%.*s' evaluated to "
+                          "false and no else section was defined."
+                        : "the inline if-expression on line %d%.*s evaluated to false "
+                          "and no else section was defined.",
+                 line, (int)name.n, name.p ? name.p : "");
     emit(c, f->unit, OP_UNDEFINED, constant_string(c, (struct str){text, (size_t)n}), 1);
     emit_word(c, f->unit, 0);
 }
 
-static void compile_cond(struct compiler *c, struct frame_state *outer, const struct node *n)
+static void compile_cond(struct compiler *c, struct frame_state *outer,
+                         const struct node *n)
 {
     struct frame_state f = *outer;
     f.is_soft = true;
@@ -190,7 +195,8 @@ static void compile_cond(struct compiler *c, struct frame_state *outer, const st
 }
 
 /* a < b < c is (a < b) and (b < c), b being evaluated once. */
-static void compile_compare(struct compiler *c, struct frame_state *f, const struct node *n)
+static void compile_compare(struct compiler *c, struct frame_state *f,
+                            const struct node *n)
 {
     struct unit *u = f->unit;
     int chain = 0; /* jumps to the clean-up, linked through their targets */
@@ -221,7 +227,8 @@ static void compile_compare(struct compiler *c, struct frame_state *f, const str
     patch_here(u, end);
 }
 
-static void compile_optional(struct compiler *c, struct frame_state *f, const struct node *n)
+static void compile_optional(struct compiler *c, struct frame_state *f,
+                             const struct node *n)
 {
     if (n)
         compile_expression(c, f, n);
@@ -232,8 +239,8 @@ static void compile_optional(struct compiler *c, struct frame_state *f, const st
 /* --- calls, filters, tests --- */
 
 /* Pushes the arguments; returns the flags word of OP_CALL and sets *positional. */
-static uint32_t compile_args(struct compiler *c, struct frame_state *f, const struct node *n,
-                             int *positional)
+static uint32_t compile_args(struct compiler *c, struct frame_state *f,
+                             const struct node *n, int *positional)
 {
     uint32_t keywords = 0;
     *positional += compile_list(c, f, n->list);
@@ -245,7 +252,8 @@ static uint32_t compile_args(struct compiler *c, struct frame_state *f, const st
         compile_expression(c, f, n->b);
     if (n->c)
         compile_expression(c, f, n->c);
-    return keywords << CALL_KEYWORDS_SHIFT | (n->b ? CALL_STAR : 0) | (n->c ? CALL_STAR2 : 0);
+    return keywords << CALL_KEYWORDS_SHIFT | (n->b ? CALL_STAR : 0) |
+           (n->c ? CALL_STAR2 : 0);
 }
 
 /* With a caller, the call block's macro lies below: it is moved to where it belongs. */
@@ -269,8 +277,8 @@ void compile_call(struct compiler *c, struct frame_state *f, const struct node *
     emit_word(c, u, flags);
 }
 
-static void compile_unknown(struct compiler *c, struct frame_state *f, const struct node *n,
-                            const char *what)
+static void compile_unknown(struct compiler *c, struct frame_state *f,
+                            const struct node *n, const char *what)
 {
     if (!f->is_soft)
         compile_fail(c, "TemplateAssertionError", n->line, "No %s named '%.*s'.", what,
@@ -282,7 +290,8 @@ static void compile_unknown(struct compiler *c, struct frame_state *f, const str
     emit(c, f->unit, OP_FAIL, constant_string(c, (struct str){text, (size_t)len}), 1);
 }
 
-static void compile_filter(struct compiler *c, struct frame_state *f, const struct node *n)
+static void compile_filter(struct compiler *c, struct frame_state *f,
+                           const struct node *n)
 {
     bool is_test = n->kind == N_TEST;
     const struct compiler_names *names = c->names;
@@ -308,28 +317,52 @@ void compile_expression(struct compiler *c, struct frame_state *f, const struct 
 {
     struct unit *u = f->unit;
     switch (n->kind) {
-    case N_NONE: emit(c, u, OP_NULL, 0, 1); break;
-    case N_TRUE: emit(c, u, OP_TRUE, 0, 1); break;
-    case N_FALSE: emit(c, u, OP_FALSE, 0, 1); break;
-    case N_INTEGER: compile_integer(c, u, n->value.integer); break;
+    case N_NONE:
+        emit(c, u, OP_NULL, 0, 1);
+        break;
+    case N_TRUE:
+        emit(c, u, OP_TRUE, 0, 1);
+        break;
+    case N_FALSE:
+        emit(c, u, OP_FALSE, 0, 1);
+        break;
+    case N_INTEGER:
+        compile_integer(c, u, n->value.integer);
+        break;
     case N_FLOAT: {
         struct constant k = {.kind = CONST_FLOAT, .number = n->value.number};
         emit(c, u, OP_CONST, add_constant(c, k), 1);
         break;
     }
-    case N_STRING: emit(c, u, OP_CONST, constant_string(c, n->name), 1); break;
-    case N_NAME: compile_load(c, f, scope_find(f->scope, n->name), n->name); break;
-    case N_TUPLE: emit(c, u, OP_TUPLE, compile_list(c, f, n->list), 1); break;
-    case N_LIST: emit(c, u, OP_LIST, compile_list(c, f, n->list), 1); break;
-    case N_DICT: compile_dict(c, f, n); break;
-    case N_COND: compile_cond(c, f, n); break;
+    case N_STRING:
+        emit(c, u, OP_CONST, constant_string(c, n->name), 1);
+        break;
+    case N_NAME:
+        compile_load(c, f, scope_find(f->scope, n->name), n->name);
+        break;
+    case N_TUPLE:
+        emit(c, u, OP_TUPLE, compile_list(c, f, n->list), 1);
+        break;
+    case N_LIST:
+        emit(c, u, OP_LIST, compile_list(c, f, n->list), 1);
+        break;
+    case N_DICT:
+        compile_dict(c, f, n);
+        break;
+    case N_COND:
+        compile_cond(c, f, n);
+        break;
     case N_AND:
-    case N_OR: compile_and_or(c, f, n); break;
+    case N_OR:
+        compile_and_or(c, f, n);
+        break;
     case N_NOT:
         compile_expression(c, f, n->a);
         emit(c, u, OP_NOT, 0, 0);
         break;
-    case N_COMPARE: compile_compare(c, f, n); break;
+    case N_COMPARE:
+        compile_compare(c, f, n);
+        break;
     case N_BINARY:
         compile_expression(c, f, n->a);
         compile_expression(c, f, n->b);
@@ -360,14 +393,21 @@ void compile_expression(struct compiler *c, struct frame_state *f, const struct 
             emit(c, u, OP_GETITEM, 0, 0);
         }
         break;
-    case N_SLICE: emit(c, u, OP_NULL, 0, 1); break; /* a slice in a tuple of keys */
-    case N_CALL: compile_call(c, f, n, false); break;
+    case N_SLICE:
+        emit(c, u, OP_NULL, 0, 1);
+        break; /* a slice in a tuple of keys */
+    case N_CALL:
+        compile_call(c, f, n, false);
+        break;
     case N_FILTER:
-    case N_TEST: compile_filter(c, f, n); break;
+    case N_TEST:
+        compile_filter(c, f, n);
+        break;
     case N_MARKSAFE:
         compile_expression(c, f, n->a);
         emit(c, u, OP_MARKSAFE, 0, 0);
         break;
-    default: compile_fail(c, "TemplateSyntaxError", n->line, "not an expression");
+    default:
+        compile_fail(c, "TemplateSyntaxError", n->line, "not an expression");
     }
 }

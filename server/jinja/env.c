@@ -1,18 +1,19 @@
-/* What stands between an environment's table, as Lua has it, and the compiler and the machine,
-   which want C. */
+/* What stands between an environment's table, as Lua has it, and the compiler and the
+   machine, which want C. */
 #include "jinja/env.h"
 #include "jinja/compiler.h"
 #include "jinja/error.h"
-#include "jinja/template.h"
 #include "jinja/lexer.h"
 #include "jinja/machine.h"
+#include "jinja/template.h"
 
 static const char machine_key, template_key; /* registry: metatables with __gc */
 
 /* --- options --- */
 
 /* env.field as a text, which the environment's table keeps. */
-static struct str text_option(lua_State *L, int env, const char *field, const char *otherwise)
+static struct str text_option(lua_State *L, int env, const char *field,
+                              const char *otherwise)
 {
     struct str s = str_from(otherwise);
     lua_getfield(L, env, field);
@@ -103,7 +104,8 @@ static enum undefined_policy policy_of(lua_State *L, int env)
 }
 
 /* policies[field] as a text; `otherwise` when it isn't set, nothing when it is false. */
-static struct str policy_text(lua_State *L, int env, const char *field, const char *otherwise)
+static struct str policy_text(lua_State *L, int env, const char *field,
+                              const char *otherwise)
 {
     struct str s = otherwise ? str_from(otherwise) : (struct str){NULL, 0};
     lua_getfield(L, env, "policies");
@@ -235,8 +237,8 @@ static struct str kept(lua_State *L, struct template *t, int i)
     return s;
 }
 
-/* Compiles; returns false with the error's table pushed. Memory is the template's: whatever
-   raises in between leaks nothing. */
+/* Compiles; returns false with the error's table pushed. Memory is the template's:
+   whatever raises in between leaks nothing. */
 static bool compile(lua_State *L, struct template *t, int env)
 {
     struct lexer_options lo = lexer_options_of(L, env);

@@ -4,8 +4,8 @@
 
 #include "base/lua_compat.h"
 
-/* For Lua: compile(env, source, name or nil, filename or nil, globals) gives a template, or
-   raises a TemplateSyntaxError. */
+/* For Lua: compile(env, source, name or nil, filename or nil, globals) gives a template,
+   or raises a TemplateSyntaxError. */
 int env_compile(lua_State *L);
 
 /* For Lua: machine(env, chunk) makes one that will render; chunk: see machine.h. */

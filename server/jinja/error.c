@@ -1,4 +1,5 @@
-/* Errors. Each type has a metatable, which the Lua side may replace by a class of its own. */
+/* Errors. Each type has a metatable, which the Lua side may replace by a class of its
+ * own. */
 #include "jinja/error.h"
 #include "jinja/machine.h"
 #include <stdarg.h>
@@ -50,8 +51,8 @@ static int error_tostring(lua_State *L)
     if (lua_isnil(L, 5))
         lua_pushfstring(L, "%s: %s", type, message);
     else
-        lua_pushfstring(L, "%s: %s (%s, line %d)", type, message, name ? name : "<template>",
-                        (int)lua_tointeger(L, 5));
+        lua_pushfstring(L, "%s: %s (%s, line %d)", type, message,
+                        name ? name : "<template>", (int)lua_tointeger(L, 5));
     return 1;
 }
 
@@ -141,7 +142,8 @@ void error_raise_text(struct machine *m, const char *type, struct str message)
         int at = f->pc > 0 ? f->pc - 1 : 0;
         error_push(L, type, message, t->name, t->filename, f->code->lines[at], t->source);
     } else {
-        error_push(L, type, message, (struct str){0}, (struct str){0}, 0, (struct str){0});
+        error_push(L, type, message, (struct str){0}, (struct str){0}, 0,
+                   (struct str){0});
     }
     lua_error(L);
     __builtin_unreachable();

@@ -1,4 +1,5 @@
-/* Errors of templates: Lua tables with a type, a message and the place in the template. */
+/* Errors of templates: Lua tables with a type, a message and the place in the template.
+ */
 #ifndef JINJA_ERROR_H
 #define JINJA_ERROR_H
 
@@ -15,12 +16,13 @@ _Noreturn void error_raise(struct machine *m, const char *type, const char *form
 /* Raises with a message of any length. */
 _Noreturn void error_raise_text(struct machine *m, const char *type, struct str message);
 
-/* Pushes an error. name and filename may have p NULL; line 0: none; source: the template's
-   text, of which that line is taken. */
+/* Pushes an error. name and filename may have p NULL; line 0: none; source: the
+   template's text, of which that line is taken. */
 void error_push(lua_State *L, const char *type, struct str message, struct str name,
                 struct str filename, int line, struct str source);
 
-/* For Lua: set_error_class(fn). fn(type, parent type or nil) gives each type's metatable. */
+/* For Lua: set_error_class(fn). fn(type, parent type or nil) gives each type's metatable.
+ */
 int error_set_class(lua_State *L);
 
 void error_open(lua_State *L);

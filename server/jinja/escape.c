@@ -2,8 +2,8 @@
 #include "jinja/values.h"
 
 /* 0 for bytes that stay; else 1 + the number of the replacement. */
-static const unsigned char special[256] = {['&'] = 1, ['<'] = 2, ['>'] = 3, ['\''] = 4,
-                                           ['"'] = 5};
+static const unsigned char special[256] = {
+    ['&'] = 1, ['<'] = 2, ['>'] = 3, ['\''] = 4, ['"'] = 5};
 static const struct str replacements[] = {
     {"&amp;", 5}, {"&lt;", 4}, {"&gt;", 4}, {"&#39;", 5}, {"&#34;", 5}};
 
@@ -27,10 +27,15 @@ void escape_add_value(struct machine *m, struct buf *b, int i)
     lua_State *L = m->L;
     i = lua_absindex(L, i);
     switch (lua_type(L, i)) {
-    case LUA_TSTRING: escape_add(m, b, object_text(L, i)); return;
+    case LUA_TSTRING:
+        escape_add(m, b, object_text(L, i));
+        return;
     case LUA_TNUMBER:
-    case LUA_TBOOLEAN: repr_add_str(m, b, i); return;
-    default: break;
+    case LUA_TBOOLEAN:
+        repr_add_str(m, b, i);
+        return;
+    default:
+        break;
     }
     enum kind k = object_kind(L, i);
     if (k == K_MARKUP || k == K_MODULE) {

@@ -77,13 +77,16 @@ static int take_comparison(struct parser *p)
     case T_LT:
     case T_LTEQ:
     case T_GT:
-    case T_GTEQ: return (int)parser_next(p)->type;
-    default: break;
+    case T_GTEQ:
+        return (int)parser_next(p)->type;
+    default:
+        break;
     }
     if (parser_skip_name(p, "in"))
         return OP_IN;
     const struct token *ahead = parser_look(p);
-    if (parser_is_name(p, "not") && ahead->type == T_NAME && str_eq(ahead->text, STR("in"))) {
+    if (parser_is_name(p, "not") && ahead->type == T_NAME &&
+        str_eq(ahead->text, STR("in"))) {
         parser_next(p);
         parser_next(p);
         return OP_NOT_IN;
@@ -254,19 +257,25 @@ static struct node *parse_dict(struct parser *p)
 static struct node *parse_primary(struct parser *p)
 {
     switch (p->t->type) {
-    case T_NAME: return parse_name(p);
-    case T_STRING: return parse_string(p);
+    case T_NAME:
+        return parse_name(p);
+    case T_STRING:
+        return parse_string(p);
     case T_INTEGER:
-    case T_FLOAT: return parse_number(p);
-    case T_LBRACKET: return parse_list(p);
-    case T_LBRACE: return parse_dict(p);
+    case T_FLOAT:
+        return parse_number(p);
+    case T_LBRACKET:
+        return parse_list(p);
+    case T_LBRACE:
+        return parse_dict(p);
     case T_LPAREN: {
         parser_next(p);
         struct node *n = parse_tuple(p, true, NULL, true);
         parser_expect(p, T_RPAREN);
         return n;
     }
-    default: break;
+    default:
+        break;
     }
     struct str shown = token_shown(p->t);
     parser_fail(p, p->t->line, "unexpected '%.*s'", (int)shown.n, shown.p);
@@ -321,7 +330,8 @@ static struct node *parse_subscript(struct parser *p, struct node *object)
     const struct token *t = parser_next(p);
     if (t->type == T_DOT)
         return parse_attribute(p, object, t->line);
-    struct node *n = node_new(p, N_GETITEM, t->line), *keys = node_new(p, N_TUPLE, t->line);
+    struct node *n = node_new(p, N_GETITEM, t->line),
+                *keys = node_new(p, N_TUPLE, t->line);
     struct node_list l = {NULL, &keys->list};
     n->a = node_child(p, n, object);
     while (p->t->type != T_RBRACKET) {
@@ -445,8 +455,10 @@ static bool begins_test_argument(const struct parser *p)
     case T_INTEGER:
     case T_FLOAT:
     case T_LBRACKET:
-    case T_LBRACE: return true;
-    default: return false;
+    case T_LBRACE:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -564,7 +576,8 @@ static struct node *parse_items(struct parser *p, enum item_kind kind, const cha
 struct node *parse_tuple(struct parser *p, bool with_cond, const char *end,
                          bool is_parenthesised)
 {
-    return parse_items(p, with_cond ? ITEM_EXPRESSION : ITEM_NO_COND, end, is_parenthesised);
+    return parse_items(p, with_cond ? ITEM_EXPRESSION : ITEM_NO_COND, end,
+                       is_parenthesised);
 }
 
 static const char *class_name(const struct node *n)
@@ -576,32 +589,56 @@ static const char *class_name(const struct node *n)
     case N_FALSE:
     case N_INTEGER:
     case N_FLOAT:
-    case N_STRING: return "const";
-    case N_TUPLE: return "tuple";
-    case N_LIST: return "list";
-    case N_DICT: return "dict";
-    case N_CALL: return "call";
-    case N_FILTER: return "filter";
-    case N_TEST: return "test";
-    case N_GETATTR: return "getattr";
-    case N_GETITEM: return "getitem";
-    case N_COND: return "condexpr";
-    case N_AND: return "and";
-    case N_OR: return "or";
-    case N_NOT: return "not";
-    case N_COMPARE: return "compare";
-    case N_CONCAT: return "concat";
-    case N_UNARY: return n->op == T_SUB ? "neg" : "pos";
-    default: break;
+    case N_STRING:
+        return "const";
+    case N_TUPLE:
+        return "tuple";
+    case N_LIST:
+        return "list";
+    case N_DICT:
+        return "dict";
+    case N_CALL:
+        return "call";
+    case N_FILTER:
+        return "filter";
+    case N_TEST:
+        return "test";
+    case N_GETATTR:
+        return "getattr";
+    case N_GETITEM:
+        return "getitem";
+    case N_COND:
+        return "condexpr";
+    case N_AND:
+        return "and";
+    case N_OR:
+        return "or";
+    case N_NOT:
+        return "not";
+    case N_COMPARE:
+        return "compare";
+    case N_CONCAT:
+        return "concat";
+    case N_UNARY:
+        return n->op == T_SUB ? "neg" : "pos";
+    default:
+        break;
     }
     switch (n->op) {
-    case T_ADD: return "add";
-    case T_SUB: return "sub";
-    case T_MUL: return "mul";
-    case T_DIV: return "div";
-    case T_FLOORDIV: return "floordiv";
-    case T_MOD: return "mod";
-    default: return "pow";
+    case T_ADD:
+        return "add";
+    case T_SUB:
+        return "sub";
+    case T_MUL:
+        return "mul";
+    case T_DIV:
+        return "div";
+    case T_FLOORDIV:
+        return "floordiv";
+    case T_MOD:
+        return "mod";
+    default:
+        return "pow";
     }
 }
 
@@ -638,8 +675,8 @@ struct node *parse_target(struct parser *p, enum target_kind kind, const char *e
     struct node *n =
         kind == TARGET_NAME
             ? parse_name_target(p)
-            : parse_items(p, kind == TARGET_NAMESPACE ? ITEM_NAMESPACE : ITEM_PRIMARY, end,
-                          false);
+            : parse_items(p, kind == TARGET_NAMESPACE ? ITEM_NAMESPACE : ITEM_PRIMARY,
+                          end, false);
     if (n->kind == N_NAME && is_reserved(n->name))
         parser_fail(p, n->line, "can't assign to 'name'");
     if (!can_assign(n))

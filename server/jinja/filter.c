@@ -162,19 +162,20 @@ static bool comes_first(struct machine *m, int keys, int a, int b, bool is_rever
     int top = lua_gettop(L);
     bool is = !(undefined_is(m, top) && undefined_is(m, top - 1));
     if (is)
-        is = is_reverse ? values_less(m, top - 1, top, "<") : values_less(m, top, top - 1, "<");
+        is = is_reverse ? values_less(m, top - 1, top, "<")
+                        : values_less(m, top, top - 1, "<");
     lua_pop(L, 2);
     return is;
 }
 
 /* Merges two sorted runs; the right one's item goes first only when it must. */
-static void merge(struct machine *m, int keys, const int *from, int *to, int low, int middle,
-                  int high, bool is_reverse)
+static void merge(struct machine *m, int keys, const int *from, int *to, int low,
+                  int middle, int high, bool is_reverse)
 {
     int i = low, j = middle;
     for (int k = low; k < high; k++) {
-        bool takes_right = i >= middle || (j < high && comes_first(m, keys, from[i], from[j],
-                                                                    is_reverse));
+        bool takes_right = i >= middle || (j < high && comes_first(m, keys, from[i],
+                                                                   from[j], is_reverse));
         to[k] = takes_right ? from[j++] : from[i++];
     }
 }

@@ -30,7 +30,7 @@ static int filter_format(struct machine *m, int base)
 struct json {
     struct machine *m;
     struct buf *b;
-    lua_Integer indent; /* -1: all on one line */
+    lua_Integer indent;       /* -1: all on one line */
     struct str separators[2]; /* between items, behind a key */
 };
 
@@ -59,7 +59,8 @@ static void add_string(struct json *j, struct str s)
         if (at) {
             buf_addc(j->b, '\\');
             buf_addc(j->b, to[at - from]);
-        } else if (c < 0x20 || (c > 0x7e && !m->settings.keeps_unicode) || c == '<' || c == '>' || c == '&' || c == '\'') {
+        } else if (c < 0x20 || (c > 0x7e && !m->settings.keeps_unicode) || c == '<' ||
+                   c == '>' || c == '&' || c == '\'') {
             add_unicode_escape(j->b, c);
         } else {
             buf_add(j->b, s.p + i - n, n);
@@ -166,16 +167,30 @@ static void add_value(struct json *j, int i, int depth)
     if (depth > VALUES_MAX_DEPTH)
         error_raise(m, "ValueError", "Circular reference detected");
     switch (object_kind(L, i)) {
-    case K_NONE: buf_addstr(j->b, STR("null")); break;
-    case K_BOOL: buf_addstr(j->b, lua_toboolean(L, i) ? STR("true") : STR("false")); break;
-    case K_INT: repr_add(m, j->b, i); break;
-    case K_FLOAT: add_float(j->b, lua_tonumber(L, i)); break;
+    case K_NONE:
+        buf_addstr(j->b, STR("null"));
+        break;
+    case K_BOOL:
+        buf_addstr(j->b, lua_toboolean(L, i) ? STR("true") : STR("false"));
+        break;
+    case K_INT:
+        repr_add(m, j->b, i);
+        break;
+    case K_FLOAT:
+        add_float(j->b, lua_tonumber(L, i));
+        break;
     case K_STR:
-    case K_MARKUP: add_string(j, object_text(L, i)); break;
+    case K_MARKUP:
+        add_string(j, object_text(L, i));
+        break;
     case K_LIST:
-    case K_TUPLE: add_list(j, i, depth); break;
+    case K_TUPLE:
+        add_list(j, i, depth);
+        break;
     case K_DICT:
-    case K_KWARGS: add_dict(j, i, depth); break;
+    case K_KWARGS:
+        add_dict(j, i, depth);
+        break;
     default: {
         const char *name = strrchr(object_type_name(L, i), '.');
         error_raise(m, "TypeError", "Object of type %s is not JSON serializable",

@@ -1,9 +1,10 @@
-/* Filters that compare items: sort, groupby, unique, sum, min, max, and those of dicts. */
+/* Filters that compare items: sort, groupby, unique, sum, min, max, and those of dicts.
+ */
 #include "jinja/filter.h"
 #include "jinja/lexer.h"
 
-/* Items at base, `attribute` and a flag: pushes the list of keys, in lower case unless the
-   flag at `is_sensitive` is true. false: BUILTIN_CALL. */
+/* Items at base, `attribute` and a flag: pushes the list of keys, in lower case unless
+   the flag at `is_sensitive` is true. false: BUILTIN_CALL. */
 static bool push_keys(struct machine *m, int base, int attribute, int is_sensitive,
                       int otherwise)
 {
@@ -111,7 +112,8 @@ static int filter_unique(struct machine *m, int base)
     return BUILTIN_DONE;
 }
 
-/* Pushes the group (grouper, list), whose parts have names too. Stack: grouper, list -> */
+/* Pushes the group (grouper, list), whose parts have names too. Stack: grouper, list ->
+ */
 static void make_group(lua_State *L)
 {
     object_push_tuple(L, 2);
@@ -267,7 +269,8 @@ static int filter_dictsort(struct machine *m, int base)
     struct str by = lua_isnil(L, base + 2) ? STR("key") : repr_text(m, base + 2);
     bool by_value = str_eq(by, STR("value"));
     if (!by_value && !str_eq(by, STR("key")))
-        error_raise(m, "FilterArgumentError", "You can only sort by either \"key\" or \"value\"");
+        error_raise(m, "FilterArgumentError",
+                    "You can only sort by either \"key\" or \"value\"");
     if (undefined_is(m, base))
         undefined_raise(m, base);
     if (!is_dict(L, base))

@@ -2,8 +2,8 @@
 #include "base/percent.h"
 #include "base/utf8.h"
 #include "jinja/filter.h"
-#include "jinja/urlize.h"
 #include "jinja/unicode.h"
+#include "jinja/urlize.h"
 
 static int filter_escape(struct machine *m, int base)
 {
@@ -87,16 +87,18 @@ static size_t number_entity(struct str s, uint32_t *c)
     size_t from = i += is_hex;
     for (; i < s.n && i - from < 8; i++) {
         char d = s.p[i];
-        uint32_t v = d >= '0' && d <= '9'                       ? (uint32_t)(d - '0')
-                     : is_hex && (d | 32) >= 'a' && (d | 32) <= 'f' ? (uint32_t)((d | 32) - 'a' + 10)
-                                                                : 99;
+        uint32_t v = d >= '0' && d <= '9' ? (uint32_t)(d - '0')
+                     : is_hex && (d | 32) >= 'a' && (d | 32) <= 'f'
+                         ? (uint32_t)((d | 32) - 'a' + 10)
+                         : 99;
         if (v >= base)
             break;
         value = value * base + v;
     }
     if (i == from)
         return 0;
-    *c = value == 0 || value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ? 0xfffd : value;
+    *c = value == 0 || value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ? 0xfffd
+                                                                               : value;
     return i + (i < s.n && s.p[i] == ';');
 }
 
@@ -104,17 +106,17 @@ static const struct {
     const char *name;
     uint32_t c;
 } entities[] = {
-    {"amp", '&'},     {"lt", '<'},       {"gt", '>'},       {"quot", '"'},
-    {"apos", '\''},   {"nbsp", 0xa0},    {"copy", 0xa9},    {"reg", 0xae},
+    {"amp", '&'},       {"lt", '<'},       {"gt", '>'},       {"quot", '"'},
+    {"apos", '\''},     {"nbsp", 0xa0},    {"copy", 0xa9},    {"reg", 0xae},
     {"hellip", 0x2026}, {"mdash", 0x2014}, {"ndash", 0x2013}, {"lsquo", 0x2018},
-    {"rsquo", 0x2019}, {"ldquo", 0x201c}, {"rdquo", 0x201d}, {"laquo", 0xab},
-    {"raquo", 0xbb},  {"euro", 0x20ac},  {"pound", 0xa3},   {"yen", 0xa5},
-    {"cent", 0xa2},   {"sect", 0xa7},    {"deg", 0xb0},     {"plusmn", 0xb1},
-    {"times", 0xd7},  {"divide", 0xf7},  {"middot", 0xb7},  {"bull", 0x2022},
-    {"trade", 0x2122}, {"auml", 0xe4},   {"ouml", 0xf6},    {"uuml", 0xfc},
-    {"Auml", 0xc4},   {"Ouml", 0xd6},    {"Uuml", 0xdc},    {"szlig", 0xdf},
-    {"eacute", 0xe9}, {"egrave", 0xe8},  {"agrave", 0xe0},  {"ccedil", 0xe7},
-    {"larr", 0x2190}, {"uarr", 0x2191},  {"rarr", 0x2192},  {"darr", 0x2193},
+    {"rsquo", 0x2019},  {"ldquo", 0x201c}, {"rdquo", 0x201d}, {"laquo", 0xab},
+    {"raquo", 0xbb},    {"euro", 0x20ac},  {"pound", 0xa3},   {"yen", 0xa5},
+    {"cent", 0xa2},     {"sect", 0xa7},    {"deg", 0xb0},     {"plusmn", 0xb1},
+    {"times", 0xd7},    {"divide", 0xf7},  {"middot", 0xb7},  {"bull", 0x2022},
+    {"trade", 0x2122},  {"auml", 0xe4},    {"ouml", 0xf6},    {"uuml", 0xfc},
+    {"Auml", 0xc4},     {"Ouml", 0xd6},    {"Uuml", 0xdc},    {"szlig", 0xdf},
+    {"eacute", 0xe9},   {"egrave", 0xe8},  {"agrave", 0xe0},  {"ccedil", 0xe7},
+    {"larr", 0x2190},   {"uarr", 0x2191},  {"rarr", 0x2192},  {"darr", 0x2193},
 };
 
 /* The entity at the start of s, which is an '&'; 0 when it is none that we know. */
@@ -222,13 +224,20 @@ static int filter_urlencode(struct machine *m, int base)
     struct buf *b = machine_scratch(m);
     switch (object_kind(L, base)) {
     case K_DICT:
-    case K_KWARGS: encode_dict(m, b, base); break;
+    case K_KWARGS:
+        encode_dict(m, b, base);
+        break;
     case K_LIST:
     case K_TUPLE:
-    case K_GENERATOR: encode_pairs(m, b, base); break;
+    case K_GENERATOR:
+        encode_pairs(m, b, base);
+        break;
     case K_MISSING:
-    case K_UNDEFINED: undefined_check(m, base); break;
-    default: add_quoted(m, b, base, false);
+    case K_UNDEFINED:
+        undefined_check(m, base);
+        break;
+    default:
+        add_quoted(m, b, base, false);
     }
     return filter_done(m, b, false);
 }

@@ -149,7 +149,8 @@ static int filter_slice(struct machine *m, int base)
         error_raise(m, "OverflowError", "too many slices");
     bool fills = !lua_isnil(L, base + 2) && !value_is_null(L, base + 2);
     value_push_list(L, 0);
-    lua_Integer each = slices > 0 ? n / slices : 0, more = slices > 0 ? n % slices : 0, at = 1;
+    lua_Integer each = slices > 0 ? n / slices : 0, more = slices > 0 ? n % slices : 0,
+                at = 1;
     for (lua_Integer i = 0; i < slices; i++) {
         lua_Integer count = each + (i < more);
         value_push_list(L, (int)count);
@@ -193,8 +194,9 @@ static int filter_batch(struct machine *m, int base)
     return BUILTIN_DONE;
 }
 
-/* A call of `name` with each item of a list, one after the other. The builtin's arguments end
-   with `extra` (a list) and `keywords` (a dict). Behind them it keeps: results, position. */
+/* A call of `name` with each item of a list, one after the other. The builtin's arguments
+   end with `extra` (a list) and `keywords` (a dict). Behind them it keeps: results,
+   position. */
 struct each {
     int items, name, extra, keywords; /* stack indices */
     int first_extra;                  /* of those the first that is passed on */
@@ -228,8 +230,8 @@ static enum call_result call_next(struct machine *m, const struct each *e, lua_I
                        e->is_test ? "test" : "filter");
 }
 
-/* Goes on with the calls: BUILTIN_DONE with true in *is_over when all have been made (the list
-   of their results is on top), else what the builtin is to return. */
+/* Goes on with the calls: BUILTIN_DONE with true in *is_over when all have been made (the
+   list of their results is on top), else what the builtin is to return. */
 static int run_each(struct machine *m, const struct each *e, bool *is_over)
 {
     lua_State *L = m->L;
@@ -277,14 +279,19 @@ static void each_items(struct machine *m, int base)
     values_items(m, base);
 }
 
-/* map(attribute=..., default=...) or map(filter, arguments...). base: value, *args, **kwargs */
+/* map(attribute=..., default=...) or map(filter, arguments...). base: value, *args,
+ * **kwargs */
 static int filter_map(struct machine *m, int base)
 {
     lua_State *L = m->L;
     struct frame *f = machine_frame(m);
     int args = base + 1, kwargs = base + 2;
-    struct each e = {.items = base, .name = base + 3, .extra = args, .keywords = kwargs,
-                     .first_extra = 2, .results = base + 4};
+    struct each e = {.items = base,
+                     .name = base + 3,
+                     .extra = args,
+                     .keywords = kwargs,
+                     .first_extra = 2,
+                     .results = base + 4};
     bool is_over;
     if (f->state == 0) {
         if (machine_phase(m) == 0) {
@@ -296,7 +303,7 @@ static int filter_map(struct machine *m, int base)
             if (lua_isnil(L, base + 3))
                 error_raise(m, "FilterArgumentError", "map requires a filter argument");
             return filter_attributes(m, base, base + 3, base + 4) ? BUILTIN_DONE
-                                                                   : BUILTIN_CALL;
+                                                                  : BUILTIN_CALL;
         }
         lua_settop(L, base + 2);
         lua_rawgeti(L, args, 1);
@@ -306,7 +313,8 @@ static int filter_map(struct machine *m, int base)
     return run_each(m, &e, &is_over);
 }
 
-/* The items whose test came out as wanted. base: value, *args; `tested` are the results. */
+/* The items whose test came out as wanted. base: value, *args; `tested` are the results.
+ */
 static void push_selected(struct machine *m, int items, int tested, bool wanted)
 {
     lua_State *L = m->L;
@@ -329,15 +337,21 @@ static int select_items(struct machine *m, int base, bool by_attribute, bool wan
     lua_State *L = m->L;
     struct frame *f = machine_frame(m);
     int args = base + 1, values = base + 4;
-    struct each e = {.items = values, .name = base + 5, .extra = args, .keywords = base + 2,
-                     .first_extra = by_attribute ? 3 : 2, .results = base + 6, .is_test = true};
+    struct each e = {.items = values,
+                     .name = base + 5,
+                     .extra = args,
+                     .keywords = base + 2,
+                     .first_extra = by_attribute ? 3 : 2,
+                     .results = base + 6,
+                     .is_test = true};
     bool is_over;
     if (f->state == 0) {
         if (machine_phase(m) == 0) {
             each_items(m, base);
             lua_rawgeti(L, args, 1);
             if (by_attribute && lua_isnil(L, -1))
-                error_raise(m, "FilterArgumentError", "Missing parameter for attribute name");
+                error_raise(m, "FilterArgumentError",
+                            "Missing parameter for attribute name");
             if (!by_attribute) {
                 lua_pop(L, 1);
                 lua_pushnil(L);

@@ -1,6 +1,6 @@
 /* Filters of numbers, and those that stand in for a value. */
-#include "jinja/filter.h"
 #include "base/number.h"
+#include "jinja/filter.h"
 #include "jinja/unicode.h"
 #include <ctype.h>
 #include <errno.h>
@@ -17,7 +17,8 @@ static int filter_abs(struct machine *m, int base)
         error_raise(m, "TypeError", "bad operand type for abs(): '%s'",
                     object_type_name(L, base));
     if (values_is_integer(L, base)) {
-        lua_Integer i = lua_isboolean(L, base) ? lua_toboolean(L, base) : lua_tointeger(L, base);
+        lua_Integer i =
+            lua_isboolean(L, base) ? lua_toboolean(L, base) : lua_tointeger(L, base);
         lua_pushinteger(L, i < 0 && i != LUA_MININTEGER ? -i : i);
     } else {
         lua_pushnumber(L, fabs(lua_tonumber(L, base)));
@@ -25,7 +26,8 @@ static int filter_abs(struct machine *m, int base)
     return BUILTIN_DONE;
 }
 
-/* Digits with single underscores between them become plain in out; false when they are none. */
+/* Digits with single underscores between them become plain in out; false when they are
+ * none. */
 static bool without_underscores(struct str s, char *out, size_t room)
 {
     size_t n = 0;
@@ -113,7 +115,8 @@ static bool parse_int(struct str s, int number_base, lua_Integer *out)
             p += 2;
             break;
         }
-    if (!isalnum((unsigned char)*p) || number_base < 0 || number_base == 1 || number_base > 36)
+    if (!isalnum((unsigned char)*p) || number_base < 0 || number_base == 1 ||
+        number_base > 36)
         return false;
     errno = 0;
     *out = strtoll(p, &end, number_base ? number_base : 10);
@@ -220,7 +223,8 @@ static int filter_filesizeformat(struct machine *m, int base)
         int i = 0;
         for (; i < 7 && bytes >= next; i++)
             next *= unit;
-        buf_addf(b, "%.1f %s", unit * bytes / (double)next, is_binary ? binary[i] : decimal[i]);
+        buf_addf(b, "%.1f %s", unit * bytes / (double)next,
+                 is_binary ? binary[i] : decimal[i]);
     }
     return filter_done(m, b, false);
 }

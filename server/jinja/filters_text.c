@@ -57,7 +57,8 @@ static int filter_capitalize(struct machine *m, int base)
 
 static bool begins_word(uint32_t c)
 {
-    return c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || unicode_is_space(c);
+    return c == '-' || c == '(' || c == '{' || c == '[' || c == '<' ||
+           unicode_is_space(c);
 }
 
 static int filter_title(struct machine *m, int base)
@@ -216,7 +217,8 @@ static int filter_truncate(struct machine *m, int base)
         error_raise(m, "AssertionError", "expected length >= %lld, got %lld",
                     (long long)end_n, (long long)length);
     if (leeway < 0)
-        error_raise(m, "AssertionError", "expected leeway >= 0, got %lld", (long long)leeway);
+        error_raise(m, "AssertionError", "expected leeway >= 0, got %lld",
+                    (long long)leeway);
     if ((lua_Integer)unicode_length(s) - leeway <= length) {
         lua_pushvalue(L, base);
         return BUILTIN_DONE;
@@ -349,8 +351,8 @@ static size_t chunk_length(struct str s, bool on_hyphens)
         while (before > 0 && ((unsigned char)s.p[before] & 0xc0) == 0x80)
             before--;
         bool has_two = before > 0 && is_letter_at(s, before) &&
-                       (((unsigned char)s.p[before - 1] & 0x80) || is_letter_at(s, before - 1) ||
-                        s.p[before - 1] == '-');
+                       (((unsigned char)s.p[before - 1] & 0x80) ||
+                        is_letter_at(s, before - 1) || s.p[before - 1] == '-');
         if (has_two && is_letter_at(s, i + 1) && i + 2 < s.n && is_letter_at(s, i + 2))
             return i + 1;
     }
@@ -361,10 +363,10 @@ struct wrap {
     struct machine *m;
     struct buf *out;
     struct str newline;
-    size_t width; /* characters */
-    size_t line;  /* characters on the line at hand */
-    size_t kept;  /* bytes of out without the line's trailing white space */
-    bool is_open; /* a line has been begun */
+    size_t width;  /* characters */
+    size_t line;   /* characters on the line at hand */
+    size_t kept;   /* bytes of out without the line's trailing white space */
+    bool is_open;  /* a line has been begun */
     bool is_later; /* a line has been ended */
     bool on_hyphens;
 };
@@ -449,14 +451,18 @@ static int filter_wordwrap(struct machine *m, int base)
     bool on_hyphens = values_bool_arg(m, base + 4, true);
     bool is_first = true;
     if (width <= 0)
-        error_raise(m, "ValueError", "invalid width %lld (must be > 0)", (long long)width);
+        error_raise(m, "ValueError", "invalid width %lld (must be > 0)",
+                    (long long)width);
     if (!lua_isnil(L, base + 3) && !value_is_null(L, base + 3))
         newline = repr_text(m, base + 3);
     struct buf *b = machine_scratch(m);
     while (filter_next_line(&s, &line)) {
         if (!is_first)
             machine_add(m, b, newline);
-        struct wrap w = {.m = m, .out = b, .newline = newline, .width = (size_t)width,
+        struct wrap w = {.m = m,
+                         .out = b,
+                         .newline = newline,
+                         .width = (size_t)width,
                          .on_hyphens = on_hyphens};
         wrap_line(&w, line, breaks_words, on_hyphens);
         is_first = false;

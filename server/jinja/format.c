@@ -1,7 +1,7 @@
 /* Python's two ways of formatting: `%`, and str.format. */
-#include "jinja/filter.h"
 #include "base/number.h"
 #include "base/utf8.h"
+#include "jinja/filter.h"
 #include "jinja/unicode.h"
 #include <math.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@ struct spec {
     char align; /* '<', '>', '^', '=' or 0 */
     char sign;  /* '+', ' ' or 0 */
     bool is_alternate, is_zero_padded;
-    char group; /* ',' or '_' or 0 */
+    char group;                   /* ',' or '_' or 0 */
     lua_Integer width, precision; /* -1: none */
     char type;                    /* 0: none */
 };
 
 /* Appends text within the width. */
-static void add_padded(struct machine *m, struct buf *b, struct str s, const struct spec *p,
-                       char align)
+static void add_padded(struct machine *m, struct buf *b, struct str s,
+                       const struct spec *p, char align)
 {
     lua_Integer n = (lua_Integer)unicode_length(s), pad = p->width > n ? p->width - n : 0;
     lua_Integer left = align == '>' ? pad : align == '^' ? pad / 2 : 0;
@@ -49,8 +49,8 @@ static void group_digits(char *digits, size_t room, char group, int every)
 }
 
 /* Appends sign, prefix and digits within the width; zeros go between. */
-static void add_number(struct machine *m, struct buf *b, bool is_negative, const char *prefix,
-                       const char *digits, const struct spec *p)
+static void add_number(struct machine *m, struct buf *b, bool is_negative,
+                       const char *prefix, const char *digits, const struct spec *p)
 {
     char sign[2] = {is_negative ? '-' : p->sign, 0};
     lua_Integer n = (lua_Integer)(strlen(sign) + strlen(prefix) + strlen(digits));
@@ -63,8 +63,8 @@ static void add_number(struct machine *m, struct buf *b, bool is_negative, const
         return;
     }
     lua_Integer pad = p->width > n ? p->width - n : 0;
-    struct str fill = p->is_zero_padded && !p->align ? STR("0")
-                                                     : str_from(p->fill[0] ? p->fill : " ");
+    struct str fill =
+        p->is_zero_padded && !p->align ? STR("0") : str_from(p->fill[0] ? p->fill : " ");
     if (p->is_zero_padded && !p->fill[0])
         fill = STR("0");
     machine_need(m, b, (size_t)pad + 64);
@@ -91,10 +91,15 @@ static void integer_digits(lua_Integer i, char type, char *out)
         return;
     }
     snprintf(out, DIGITS_ROOM,
-             type == 'x' ? "%llx" : type == 'X' ? "%llX" : type == 'o' ? "%llo" : "%llu", u);
+             type == 'x'   ? "%llx"
+             : type == 'X' ? "%llX"
+             : type == 'o' ? "%llo"
+                           : "%llu",
+             u);
 }
 
-static void add_integer(struct machine *m, struct buf *b, lua_Integer i, const struct spec *p)
+static void add_integer(struct machine *m, struct buf *b, lua_Integer i,
+                        const struct spec *p)
 {
     char digits[DIGITS_ROOM], prefix[3] = "";
     integer_digits(i, p->type, digits);
@@ -103,7 +108,8 @@ static void add_integer(struct machine *m, struct buf *b, lua_Integer i, const s
         prefix[1] = p->type;
     }
     if (p->group)
-        group_digits(digits, sizeof digits, p->group, p->type && strchr("xXob", p->type) ? 4 : 3);
+        group_digits(digits, sizeof digits, p->group,
+                     p->type && strchr("xXob", p->type) ? 4 : 3);
     add_number(m, b, i < 0, prefix, digits, p);
 }
 
@@ -130,8 +136,8 @@ static void add_float(struct machine *m, struct buf *b, double d, const struct s
         number_format_repr(fabs(d), repr);
         snprintf(digits, sizeof digits, "%s", repr);
     } else {
-        float_digits(is_percent ? d * 100 : d, type && type != 'n' ? type : 'g', precision,
-                     p->is_alternate, digits);
+        float_digits(is_percent ? d * 100 : d, type && type != 'n' ? type : 'g',
+                     precision, p->is_alternate, digits);
         if (!type && isfinite(d) && !strpbrk(digits, ".e"))
             strcat(digits, ".0");
     }
@@ -198,9 +204,11 @@ static void percent_number(struct percent *f, struct spec *p)
     if (!isfinite(d) || fabs(d) >= 9223372036854775808.0)
         error_raise(m, "OverflowError", "cannot convert float to integer");
     if (strchr("xXo", p->type) && !values_is_integer(L, -1))
-        error_raise(m, "TypeError", "%%%c format: an integer is required, not float", p->type);
-    lua_Integer i = values_is_integer(L, -1) && !lua_isboolean(L, -1) ? lua_tointeger(L, -1)
-                                                                      : (lua_Integer)d;
+        error_raise(m, "TypeError", "%%%c format: an integer is required, not float",
+                    p->type);
+    lua_Integer i = values_is_integer(L, -1) && !lua_isboolean(L, -1)
+                        ? lua_tointeger(L, -1)
+                        : (lua_Integer)d;
     add_integer(m, f->out, i, p);
 }
 
@@ -243,11 +251,20 @@ static void percent_flags(struct str *s, struct spec *p)
 {
     for (; s->n && *s->p && strchr("-+ #0", *s->p); *s = str_skip(*s, 1)) {
         switch (*s->p) {
-        case '-': p->align = '<'; break;
-        case '+': p->sign = '+'; break;
-        case ' ': p->sign = p->sign ? p->sign : ' '; break;
-        case '#': p->is_alternate = true; break;
-        default: p->is_zero_padded = true;
+        case '-':
+            p->align = '<';
+            break;
+        case '+':
+            p->sign = '+';
+            break;
+        case ' ':
+            p->sign = p->sign ? p->sign : ' ';
+            break;
+        case '#':
+            p->is_alternate = true;
+            break;
+        default:
+            p->is_zero_padded = true;
         }
     }
 }
@@ -309,8 +326,11 @@ void format_percent(struct machine *m, int format, int args)
     struct str s = object_text(L, format);
     enum kind k = object_kind(L, args);
     m->n_scratch = 0;
-    struct percent f = {.m = m, .args = args, .is_tuple = k == K_TUPLE,
-                        .is_markup = escape_is_safe(L, format), .out = machine_scratch(m)};
+    struct percent f = {.m = m,
+                        .args = args,
+                        .is_tuple = k == K_TUPLE,
+                        .is_markup = escape_is_safe(L, format),
+                        .out = machine_scratch(m)};
     while (s.n) {
         const char *at = memchr(s.p, '%', s.n);
         size_t n = at ? (size_t)(at - s.p) : s.n;
@@ -319,10 +339,12 @@ void format_percent(struct machine *m, int format, int args)
         if (at)
             percent_one(&f, &s);
     }
-    bool is_spare = f.is_tuple ? f.next < values_list_length(L, args)
-                               : f.next == 0 && k != K_DICT && k != K_KWARGS && k != K_LIST;
+    bool is_spare = f.is_tuple
+                        ? f.next < values_list_length(L, args)
+                        : f.next == 0 && k != K_DICT && k != K_KWARGS && k != K_LIST;
     if (is_spare)
-        error_raise(m, "TypeError", "not all arguments converted during string formatting");
+        error_raise(m, "TypeError",
+                    "not all arguments converted during string formatting");
     machine_push_as(m, f.out, f.is_markup);
 }
 
@@ -406,8 +428,10 @@ static void add_formatted(struct braces *f, struct str spec_text)
     if (values_is_number(L, top) && (!lua_isboolean(L, top) || p.type)) {
         bool is_integer = values_is_integer(L, top);
         if (is_integer && (!p.type || strchr("dbxXon", p.type))) {
-            add_integer(m, f->out, lua_isboolean(L, top) ? lua_toboolean(L, top)
-                                                         : lua_tointeger(L, top), &p);
+            add_integer(m, f->out,
+                        lua_isboolean(L, top) ? lua_toboolean(L, top)
+                                              : lua_tointeger(L, top),
+                        &p);
             return;
         }
         if (!p.type || strchr("eEfFgGn%", p.type)) {
@@ -416,8 +440,8 @@ static void add_formatted(struct braces *f, struct str spec_text)
         }
     }
     if (p.type && p.type != 's')
-        error_raise(m, "ValueError", "Unknown format code '%c' for object of type '%s'", p.type,
-                    object_type_name(L, top));
+        error_raise(m, "ValueError", "Unknown format code '%c' for object of type '%s'",
+                    p.type, object_type_name(L, top));
     struct buf *text = machine_scratch(m);
     if (f->is_markup)
         escape_add_value(m, text, top);
@@ -460,7 +484,8 @@ static void follow_field(struct braces *f, struct str path)
         bool is_item = *path.p == '[';
         path = str_skip(path, 1);
         size_t n = 0;
-        while (n < path.n && (is_item ? path.p[n] != ']' : path.p[n] != '.' && path.p[n] != '['))
+        while (n < path.n &&
+               (is_item ? path.p[n] != ']' : path.p[n] != '.' && path.p[n] != '['))
             n++;
         struct str key = {path.p, n}, digits = key;
         lua_Integer i = take_number(&digits);
@@ -550,8 +575,11 @@ void format_braces(struct machine *m, int format, int args, int kwargs)
 {
     lua_State *L = m->L;
     struct str s = object_text(L, format);
-    struct braces f = {.m = m, .args = args, .kwargs = kwargs,
-                       .is_markup = escape_is_safe(L, format), .out = machine_scratch(m)};
+    struct braces f = {.m = m,
+                       .args = args,
+                       .kwargs = kwargs,
+                       .is_markup = escape_is_safe(L, format),
+                       .out = machine_scratch(m)};
     while (s.n) {
         char c = *s.p;
         s = str_skip(s, 1);

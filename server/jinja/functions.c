@@ -1,5 +1,5 @@
-/* The functions that every template has: range, dict, lipsum, cycler, joiner, namespace, and
-   those of the i18n extension. */
+/* The functions that every template has: range, dict, lipsum, cycler, joiner, namespace,
+   and those of the i18n extension. */
 #include "jinja/filter.h"
 #include "jinja/unicode.h"
 #include <stdlib.h>
@@ -16,10 +16,11 @@ static int function_range(struct machine *m, int base)
     }
     if (step == 0)
         error_raise(m, "ValueError", "range() arg 3 must not be zero");
-    lua_Number n = step > 0 ? ((lua_Number)stop - (lua_Number)start + (lua_Number)step - 1) /
-                                  (lua_Number)step
-                            : ((lua_Number)start - (lua_Number)stop - (lua_Number)step - 1) /
-                                  -(lua_Number)step;
+    lua_Number n = step > 0
+                       ? ((lua_Number)stop - (lua_Number)start + (lua_Number)step - 1) /
+                             (lua_Number)step
+                       : ((lua_Number)start - (lua_Number)stop - (lua_Number)step - 1) /
+                             -(lua_Number)step;
     if (n > 10000000)
         error_raise(m, "OverflowError", "range() of more than 10,000,000 items");
     struct range *r = lua_newuserdatauv(L, sizeof *r, 0);
@@ -120,9 +121,10 @@ static int function_joiner(struct machine *m, int base)
 /* --- lipsum --- */
 
 static const char *const words[] = {
-    "lorem",  "ipsum", "dolor", "sit",    "amet",  "elit", "sed",   "vitae", "nunc",  "quis",
-    "magna",  "urna",  "arcu",  "tellus", "velit", "odio", "augue", "massa", "felis", "porta",
-    "mattis", "risus", "justo", "ligula", "nulla", "orci", "purus", "metus", "donec", "erat"};
+    "lorem", "ipsum", "dolor", "sit",   "amet",   "elit",   "sed",   "vitae",
+    "nunc",  "quis",  "magna", "urna",  "arcu",   "tellus", "velit", "odio",
+    "augue", "massa", "felis", "porta", "mattis", "risus",  "justo", "ligula",
+    "nulla", "orci",  "purus", "metus", "donec",  "erat"};
 
 enum { N_WORDS = sizeof words / sizeof *words };
 
@@ -189,8 +191,8 @@ static int finish_translation(struct machine *m, int kwargs)
     return BUILTIN_DONE;
 }
 
-/* Has the environment's function translate, or picks the plain text. The n arguments of the
-   function lie at base, keyword arguments at base + n. */
+/* Has the environment's function translate, or picks the plain text. The n arguments of
+   the function lie at base, keyword arguments at base + n. */
 static int translate(struct machine *m, int base, int n, const char *name, int plain)
 {
     lua_State *L = m->L;

@@ -72,8 +72,8 @@ static void copy_into(lua_State *L, int from, int to)
     }
 }
 
-/* Pushes a table of all that the frame's context has beyond render's variables and globals,
-   with the locals (a table or nil) on top of it. */
+/* Pushes a table of all that the frame's context has beyond render's variables and
+   globals, with the locals (a table or nil) on top of it. */
 static void push_seen(lua_State *L, const struct frame *f, int locals)
 {
     lua_newtable(L);
@@ -146,7 +146,8 @@ void inherit_start_block(struct machine *m, int depth, bool is_required)
         error_raise(m, "TemplateRuntimeError", "Required block '%s' not found",
                     lua_tostring(L, name));
     if (depth >= n)
-        error_raise(m, "TemplateRuntimeError", "block '%s' not found", lua_tostring(L, name));
+        error_raise(m, "TemplateRuntimeError", "block '%s' not found",
+                    lua_tostring(L, name));
     lua_rawgeti(L, -1, depth * 2 + 2);
     const struct code *code = lua_touserdata(L, -1);
     lua_rawgeti(L, -2, depth * 2 + 1);
@@ -154,8 +155,7 @@ void inherit_start_block(struct machine *m, int depth, bool is_required)
     lua_replace(L, name);
     lua_replace(L, context);
     lua_settop(L, name);
-    struct frame *f =
-        machine_start_code(m, code, name + 1, context, name, context, 0);
+    struct frame *f = machine_start_code(m, code, name + 1, context, name, context, 0);
     f->block_depth = depth;
 }
 
@@ -237,7 +237,8 @@ struct frame *inherit_start_root(struct machine *m)
     lua_rawgeti(L, template, TEMPLATE_SELF);
     const struct template *t = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    return machine_start_code(m, t->codes[0], context + 1, template, context, template, 0);
+    return machine_start_code(m, t->codes[0], context + 1, template, context, template,
+                              0);
 }
 
 void inherit_include(struct machine *m, bool with_context)
@@ -253,8 +254,8 @@ void inherit_include(struct machine *m, bool with_context)
     inherit_start_root(m);
 }
 
-/* A template that has globals of its own (which no cached module of another saw) hands them to
-   what it imports: pushes a table of their values in the frame's context. */
+/* A template that has globals of its own (which no cached module of another saw) hands
+   them to what it imports: pushes a table of their values in the frame's context. */
 static bool push_own_globals(struct machine *m, int template)
 {
     lua_State *L = m->L;
@@ -356,9 +357,10 @@ void inherit_push_module(struct machine *m, struct frame *f)
     }
 }
 
-/* "the template 'lib' (imported on line 2 in 'main') does not export the requested name 'x'" */
-static void push_import_error(struct machine *m, const struct frame *f, int module, int name,
-                              int line)
+/* "the template 'lib' (imported on line 2 in 'main') does not export the requested name
+ * 'x'" */
+static void push_import_error(struct machine *m, const struct frame *f, int module,
+                              int name, int line)
 {
     lua_State *L = m->L;
     struct str here = f->code->template->name;

@@ -1,5 +1,5 @@
-/* What instructions need Lua for: they start one of these, and are run again or find the result
-   in its place. */
+/* What instructions need Lua for: they start one of these, and are run again or find the
+   result in its place. */
 #include "jinja/filter.h"
 
 /* A generator was run before this one: its items. */
@@ -79,7 +79,8 @@ static _Noreturn void fail_list(struct machine *m, int names)
     lua_State *L = m->L;
     lua_Integer n = values_list_length(L, names);
     if (n == 0)
-        error_raise(m, "TemplatesNotFound", "Tried to select from an empty list of templates.");
+        error_raise(m, "TemplatesNotFound",
+                    "Tried to select from an empty list of templates.");
     struct buf *b = machine_scratch(m);
     buf_addstr(b, STR("none of the templates given were found: "));
     for (lua_Integer i = 1; i <= n; i++) {

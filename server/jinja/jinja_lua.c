@@ -105,12 +105,22 @@ static int lua_methods(lua_State *L)
 static void push_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"step", machine_step},     {"machine", env_machine},   {"begin", env_begin},
-        {"call", env_call},         {"compile", env_compile},   {"fill", env_fill},
-        {"Markup", markup_new},     {"escape", markup_escape},  {"stamp", lua_stamp},
-        {"raise", lua_raise},       {"methods", lua_methods},   {"kwargs", lua_kwargs},
-        {"is_kwargs", lua_is_kwargs}, {"is_template", lua_is_template},
-        {"is_markup", lua_is_markup}, {"set_error_class", error_set_class},
+        {"step", machine_step},
+        {"machine", env_machine},
+        {"begin", env_begin},
+        {"call", env_call},
+        {"compile", env_compile},
+        {"fill", env_fill},
+        {"Markup", markup_new},
+        {"escape", markup_escape},
+        {"stamp", lua_stamp},
+        {"raise", lua_raise},
+        {"methods", lua_methods},
+        {"kwargs", lua_kwargs},
+        {"is_kwargs", lua_is_kwargs},
+        {"is_template", lua_is_template},
+        {"is_markup", lua_is_markup},
+        {"set_error_class", error_set_class},
         {NULL, NULL},
     };
     value_push_library(L);
@@ -138,7 +148,8 @@ static void open_kinds(lua_State *L)
     set_metamethod(L, K_MODULE, "__tostring", module_tostring);
 }
 
-/* Stack: -> the chunk. The source is a list of pieces: C limits the length of one literal. */
+/* Stack: -> the chunk. The source is a list of pieces: C limits the length of one
+ * literal. */
 static void load_library(lua_State *L)
 {
     luaL_Buffer b;

@@ -2,8 +2,7 @@
    match, in the same order of preference. */
 #include "jinja/lexer.h"
 #include "base/buf.h"
-#include "base/utf8.h"
-#include "jinja/char_name.h"
+#include "jinja/string_literal.h"
 #include "jinja/unicode.h"
 #include <errno.h>
 #include <stdio.h>
@@ -156,8 +155,8 @@ static const char *match_raw(const struct lexer *x, const char *p, char *sign)
     return has(p, x->end, x->o->block_end) ? p + x->o->block_end.n : NULL;
 }
 
-static bool open_with(const struct lexer *x, const char *p, struct str s, enum opener kind,
-                      struct opening *out)
+static bool open_with(const struct lexer *x, const char *p, struct str s,
+                      enum opener kind, struct opening *out)
 {
     if (!has(p, x->end, s))
         return false;
@@ -214,8 +213,8 @@ static int sorted_candidates(const struct lexer_options *o, struct candidate *c)
     return n;
 }
 
-static bool open_at(const struct lexer *x, const struct candidate *c, int n, const char *p,
-                    struct opening *out)
+static bool open_at(const struct lexer *x, const struct candidate *c, int n,
+                    const char *p, struct opening *out)
 {
     const struct lexer_options *o = x->o;
     out->at = p;
@@ -262,7 +261,8 @@ static bool find_opening(struct lexer *x, struct opening *out)
     return false;
 }
 
-/* Where the text before a tag ends once `-` or lstrip_blocks has taken its white space. */
+/* Where the text before a tag ends once `-` or lstrip_blocks has taken its white space.
+ */
 static const char *text_end(const struct lexer *x, const char *from, const char *to,
                             char sign, bool may_lstrip)
 {
@@ -383,11 +383,6 @@ static const char *match_float(const struct lexer *x, const char *p)
     return frac;
 }
 
-static int digit_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 99;
-}
-
 static const char *match_prefixed(const struct lexer *x, const char *p, int *base)
 {
     if (x->end - p < 3 || *p != '0')
@@ -396,7 +391,7 @@ static const char *match_prefixed(const struct lexer *x, const char *p, int *bas
     const char *q = p + 2, *last = NULL;
     while (b && q < x->end) {
         const char *d = *q == '_' ? q + 1 : q;
-        if (d >= x->end || digit_value(*d) >= b)
+        if (d >= x->end || string_digit_value(*d) >= b)
             break;
         last = q = d + 1;
     }
@@ -449,7 +444,8 @@ static void add_integer(struct lexer *x, const char *to, int base)
     t->value.integer = strtoll(base == 10 ? z : z + 2, NULL, base);
     if (errno == ERANGE) {
         t->type = T_FLOAT;
-        t->value.number = base == 2 || base == 8 ? 18446744073709551616.0 : strtod(z, NULL);
+        t->value.number =
+            base == 2 || base == 8 ? 18446744073709551616.0 : strtod(z, NULL);
     }
 }
 
@@ -489,86 +485,6 @@ static const char *match_string(const struct lexer *x, const char *p)
     return p < x->end ? p + 1 : NULL;
 }
 
-/* Python's simple escapes; 0 when c is none. */
-static char simple_escape(char c)
-{
-    static const char from[] = "\\'\"abfnrtv", to[] = "\\'\"\a\b\f\n\r\t\v";
-    const char *at = c ? strchr(from, c) : NULL;
-    return at ? to[at - from] : 0;
-}
-
-/* \xXX, \uXXXX, \UXXXXXXXX at p (behind the letter); NULL with *why when it is bad. */
-static const char *hex_escape(const char *p, const char *end, char kind, struct buf *out,
-                              const char **why)
-{
-    int want = kind == 'x' ? 2 : kind == 'u' ? 4 : 8;
-    uint32_t c = 0;
-    for (int i = 0; i < want; i++, p++) {
-        if (p >= end || digit_value(*p) > 15) {
-            *why = kind == 'x'   ? "truncated \\xXX escape"
-                   : kind == 'u' ? "truncated \\uXXXX escape"
-                                 : "truncated \\UXXXXXXXX escape";
-            return NULL;
-        }
-        c = c * 16 + (uint32_t)digit_value(*p);
-    }
-    if (c > 0x10ffff) {
-        *why = "illegal Unicode character";
-        return NULL;
-    }
-    utf8_add(out, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
-    return p;
-}
-
-static const char *octal_escape(const char *p, const char *end, struct buf *out)
-{
-    uint32_t c = 0;
-    for (int i = 0; i < 3 && p < end && *p >= '0' && *p <= '7'; i++, p++)
-        c = c * 8 + (uint32_t)(*p - '0');
-    utf8_add(out, c);
-    return p;
-}
-
-/* {NAME} at p. */
-static const char *named_escape(const char *p, const char *end, struct buf *out,
-                                const char **why)
-{
-    const char *close = p < end && *p == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
-    if (!close || close == p + 1) {
-        *why = "malformed \\N character escape";
-        return NULL;
-    }
-    uint32_t c = char_name_find((struct str){p + 1, (size_t)(close - p) - 1});
-    if (!c) {
-        *why = "unknown Unicode character name";
-        return NULL;
-    }
-    utf8_add(out, c);
-    return close + 1;
-}
-
-/* One escape; p stands behind the backslash. */
-static const char *unescape_one(const char *p, const char *end, struct buf *out,
-                                const char **why)
-{
-    char c = *p;
-    if (c == '\n')
-        return p + 1;
-    if (c == 'x' || c == 'u' || c == 'U')
-        return hex_escape(p + 1, end, c, out, why);
-    if (c >= '0' && c <= '7')
-        return octal_escape(p, end, out);
-    if (c == 'N')
-        return named_escape(p + 1, end, out, why);
-    char simple = simple_escape(c);
-    if (simple) {
-        buf_addc(out, simple);
-        return p + 1;
-    }
-    buf_addc(out, '\\');
-    return p;
-}
-
 /* The string's value in the arena; on an error p is NULL and *why says what. */
 static struct str unescaped(struct lexer *x, struct str s, const char **why)
 {
@@ -577,15 +493,9 @@ static struct str unescaped(struct lexer *x, struct str s, const char **why)
     if (!s.n || !memchr(s.p, '\\', s.n))
         return s;
     struct buf out = {0};
-    const char *p = s.p, *end = s.p + s.n;
-    while (p && p < end) {
-        if (*p != '\\' || p + 1 == end)
-            buf_addc(&out, *p++);
-        else
-            p = unescape_one(p + 1, end, &out, why);
-    }
-    struct str value = p ? arena_copy(x->a, buf_str(&out)) : (struct str){0};
-    if (out.is_exhausted || (p && !value.p))
+    bool is_right = string_unescape(&out, s, why);
+    struct str value = is_right ? arena_copy(x->a, buf_str(&out)) : (struct str){0};
+    if (out.is_exhausted || (is_right && !value.p))
         x->is_failed = x->is_exhausted = true;
     buf_free(&out);
     return value;
@@ -609,12 +519,12 @@ static const struct {
     char text[3];
     enum token_type type;
 } operators[] = {
-    {"//", T_FLOORDIV}, {"**", T_POW},      {"==", T_EQ},     {"!=", T_NE},
-    {">=", T_GTEQ},     {"<=", T_LTEQ},     {"+", T_ADD},     {"-", T_SUB},
-    {"/", T_DIV},       {"*", T_MUL},       {"%", T_MOD},     {"~", T_TILDE},
-    {"[", T_LBRACKET},  {"]", T_RBRACKET},  {"(", T_LPAREN},  {")", T_RPAREN},
-    {"{", T_LBRACE},    {"}", T_RBRACE},    {">", T_GT},      {"<", T_LT},
-    {"=", T_ASSIGN},    {".", T_DOT},       {":", T_COLON},   {"|", T_PIPE},
+    {"//", T_FLOORDIV}, {"**", T_POW},      {"==", T_EQ},    {"!=", T_NE},
+    {">=", T_GTEQ},     {"<=", T_LTEQ},     {"+", T_ADD},    {"-", T_SUB},
+    {"/", T_DIV},       {"*", T_MUL},       {"%", T_MOD},    {"~", T_TILDE},
+    {"[", T_LBRACKET},  {"]", T_RBRACKET},  {"(", T_LPAREN}, {")", T_RPAREN},
+    {"{", T_LBRACE},    {"}", T_RBRACE},    {">", T_GT},     {"<", T_LT},
+    {"=", T_ASSIGN},    {".", T_DOT},       {":", T_COLON},  {"|", T_PIPE},
     {",", T_COMMA},     {";", T_SEMICOLON},
 };
 
@@ -775,7 +685,8 @@ static void take_text(struct lexer *x)
         take_tag(x, o.kind, o.at);
 }
 
-/* The source with \r\n and \r as \n, without its last newline unless that is to be kept. */
+/* The source with \r\n and \r as \n, without its last newline unless that is to be kept.
+ */
 static struct str prepared(struct lexer *x, struct str s)
 {
     char *out = arena_alloc(x->a, s.n + 1);
@@ -830,17 +741,28 @@ bool lexer_run(struct arena *a, const struct lexer_options *o, struct str source
 const char *lexer_type_name(enum token_type t)
 {
     switch (t) {
-    case T_DATA: return "template data / text";
-    case T_BLOCK_BEGIN: return "begin of statement block";
-    case T_BLOCK_END: return "end of statement block";
-    case T_VARIABLE_BEGIN: return "begin of print statement";
-    case T_VARIABLE_END: return "end of print statement";
-    case T_NAME: return "name";
-    case T_INTEGER: return "integer";
-    case T_FLOAT: return "float";
-    case T_STRING: return "string";
-    case T_EOF: return "end of template";
-    default: break;
+    case T_DATA:
+        return "template data / text";
+    case T_BLOCK_BEGIN:
+        return "begin of statement block";
+    case T_BLOCK_END:
+        return "end of statement block";
+    case T_VARIABLE_BEGIN:
+        return "begin of print statement";
+    case T_VARIABLE_END:
+        return "end of print statement";
+    case T_NAME:
+        return "name";
+    case T_INTEGER:
+        return "integer";
+    case T_FLOAT:
+        return "float";
+    case T_STRING:
+        return "string";
+    case T_EOF:
+        return "end of template";
+    default:
+        break;
     }
     for (int i = 0; i < N_OPERATORS; i++)
         if (operators[i].type == t)

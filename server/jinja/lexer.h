@@ -1,4 +1,5 @@
-/* Cuts a template's source into tokens, by Jinja's rules for delimiters and white space. */
+/* Cuts a template's source into tokens, by Jinja's rules for delimiters and white space.
+ */
 #ifndef JINJA_LEXER_H
 #define JINJA_LEXER_H
 
@@ -71,13 +72,15 @@ struct token_list {
     size_t n, cap;
 };
 
-/* Cuts all of source. The tokens and their texts come from the arena; the list ends with T_EOF
-   or with T_ERROR (whose text is Jinja's message: the parser raises it when it gets there, as
-   Jinja's lexer is lazy). false when memory is out. Linear in the source's length. */
+/* Cuts all of source. The tokens and their texts come from the arena; the list ends with
+   T_EOF or with T_ERROR (whose text is Jinja's message: the parser raises it when it gets
+   there, as Jinja's lexer is lazy). false when memory is out. Linear in the source's
+   length. */
 bool lexer_run(struct arena *a, const struct lexer_options *o, struct str source,
                struct token_list *out);
 
-/* What Jinja calls a kind of token in its messages: "end of print statement", "integer". */
+/* What Jinja calls a kind of token in its messages: "end of print statement", "integer".
+ */
 const char *lexer_type_name(enum token_type t);
 
 #endif

@@ -1,5 +1,5 @@
-/* The part of the library that is written in Lua, line by line: the loop that runs machines,
-   environments, templates. Its syntax is that of Lua 5.4 and LuaJIT alike. */
+/* The part of the library that is written in Lua, line by line: the loop that runs
+   machines, environments, templates. Its syntax is that of Lua 5.4 and LuaJIT alike. */
 #include "jinja/library.h"
 #include <stddef.h>
 
@@ -7,7 +7,8 @@ const char *const library_source[] = {
     "local core = ...\n",
     "local step, machine = core.step, core.machine\n",
     "\n",
-    "-- The loop that runs a machine: it calls what the machine asks for, so that what is called may\n",
+    "-- The loop that runs a machine: it calls what the machine asks for, so that what "
+    "is called may\n",
     "-- wait. Returns nil and the result, or false and a stream's chunk.\n",
     "local function go(m, f, ...)\n",
     "    if not f then return f, ... end\n",
@@ -41,7 +42,8 @@ const char *const library_source[] = {
     "        for k = 1, #path do\n",
     "            if value == nil then break end\n",
     "            local key = path[k]\n",
-    "            if type(key) == \"number\" and core.is_array(value) then key = key + 1 end\n",
+    "            if type(key) == \"number\" and core.is_array(value) then key = key + 1 "
+    "end\n",
     "            value = value[key]\n",
     "        end\n",
     "        out[i] = value\n",
@@ -115,7 +117,8 @@ const char *const library_source[] = {
     "\n",
     "local function is_autoescaped(env, name)\n",
     "    local autoescape = env.autoescape\n",
-    "    if type(autoescape) == \"function\" then return autoescape(name) and true or false end\n",
+    "    if type(autoescape) == \"function\" then return autoescape(name) and true or "
+    "false end\n",
     "    return autoescape and true or false\n",
     "end\n",
     "\n",
@@ -124,10 +127,12 @@ const char *const library_source[] = {
     "        is_autoescaped(env, name))\n",
     "end\n",
     "\n",
-    "-- The template, or nil. Kept ones are used as long as their sources have not changed.\n",
+    "-- The template, or nil. Kept ones are used as long as their sources have not "
+    "changed.\n",
     "local function find(env, name, globals)\n",
     "    local template, check = env._all[name], env._checks[name]\n",
-    "    if template and not globals and (not env.auto_reload or not check or check()) then\n",
+    "    if template and not globals and (not env.auto_reload or not check or check()) "
+    "then\n",
     "        return template\n",
     "    end\n",
     "    local source, filename, is_fresh = load_source(env, name)\n",
@@ -154,7 +159,8 @@ const char *const library_source[] = {
     "end\n",
     "\n",
     "local text_options = {\n",
-    "    \"block_start_string\", \"block_end_string\", \"variable_start_string\", \"variable_end_string\",\n",
+    "    \"block_start_string\", \"block_end_string\", \"variable_start_string\", "
+    "\"variable_end_string\",\n",
     "    \"comment_start_string\", \"comment_end_string\",\n",
     "}\n",
     "\n",
@@ -166,8 +172,10 @@ const char *const library_source[] = {
     "        end\n",
     "    end\n",
     "    local undefined = options.undefined\n",
-    "    if undefined and not ({default = 1, strict = 1, chainable = 1, debug = 1})[undefined] then\n",
-    "        error(\"undefined must be \\\"default\\\", \\\"strict\\\", \\\"chainable\\\" or \\\"debug\\\"\", 3)\n",
+    "    if undefined and not ({default = 1, strict = 1, chainable = 1, debug = "
+    "1})[undefined] then\n",
+    "        error(\"undefined must be \\\"default\\\", \\\"strict\\\", "
+    "\\\"chainable\\\" or \\\"debug\\\"\", 3)\n",
     "    end\n",
     "end\n",
     "\n",
@@ -186,9 +194,11 @@ const char *const library_source[] = {
     "    for _, name in ipairs(options.extensions or {}) do\n",
     "        has_i18n = has_i18n or name == \"i18n\"\n",
     "    end\n",
-    "    core.fill(env.filters, env.tests, env.globals, has_i18n and options.i18n and true or false)\n",
+    "    core.fill(env.filters, env.tests, env.globals, has_i18n and options.i18n and "
+    "true or false)\n",
     "    for k, v in pairs(options) do\n",
-    "        if k == \"filters\" or k == \"tests\" or k == \"globals\" or k == \"policies\" then\n",
+    "        if k == \"filters\" or k == \"tests\" or k == \"globals\" or k == "
+    "\"policies\" then\n",
     "            add_all(env[k], v)\n",
     "        else\n",
     "            env[k] = v\n",
@@ -210,14 +220,16 @@ const char *const library_source[] = {
     "\n",
     "function Environment:select_template(names, options)\n",
     "    if #names == 0 then\n",
-    "        core.raise(\"TemplatesNotFound\", \"Tried to select from an empty list of templates.\")\n",
+    "        core.raise(\"TemplatesNotFound\", \"Tried to select from an empty list of "
+    "templates.\")\n",
     "    end\n",
     "    for _, name in ipairs(names) do\n",
     "        local template = core.is_template(name) and name\n",
     "            or find(self, name, options and options.globals)\n",
     "        if template then return template end\n",
     "    end\n",
-    "    core.raise(\"TemplatesNotFound\", \"none of the templates given were found: \"\n",
+    "    core.raise(\"TemplatesNotFound\", \"none of the templates given were found: "
+    "\"\n",
     "        .. table.concat(names, \", \"))\n",
     "end\n",
     "\n",

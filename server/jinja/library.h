@@ -2,7 +2,8 @@
 #ifndef JINJA_LIBRARY_H
 #define JINJA_LIBRARY_H
 
-/* The source of a chunk that is called with a table of C functions and returns the module. */
+/* The source of a chunk that is called with a table of C functions and returns the
+ * module. */
 extern const char *const library_source[];
 
 #endif

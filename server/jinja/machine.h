@@ -1,5 +1,5 @@
-/* The machine that runs a template's code. Between two steps all of its state is on the heap:
-   frames and output in the userdata, values in its table. */
+/* The machine that runs a template's code. Between two steps all of its state is on the
+   heap: frames and output in the userdata, values in its table. */
 #ifndef JINJA_MACHINE_H
 #define JINJA_MACHINE_H
 
@@ -10,12 +10,12 @@
 /* Where things stand on the Lua stack during a step. */
 enum {
     AT_MACHINE = 1,
-    AT_RESULT,  /* what the function gave that was stepped out for */
-    AT_SAVED,   /* the machine's table */
-    AT_ENV,     /* the environment's table */
+    AT_RESULT, /* what the function gave that was stepped out for */
+    AT_SAVED,  /* the machine's table */
+    AT_ENV,    /* the environment's table */
     AT_FILTERS,
     AT_TESTS,
-    AT_VALUES   /* the frames' values from here on */
+    AT_VALUES /* the frames' values from here on */
 };
 
 /* Fields of the machine's table, below the saved values at 1, 2, ... */
@@ -70,12 +70,7 @@ struct frame {
     bool keeps_top; /* its result goes to ret, and all that lies below base stays */
 };
 
-enum undefined_policy {
-    POLICY_DEFAULT,
-    POLICY_STRICT,
-    POLICY_CHAINABLE,
-    POLICY_DEBUG
-};
+enum undefined_policy { POLICY_DEFAULT, POLICY_STRICT, POLICY_CHAINABLE, POLICY_DEBUG };
 
 struct settings {
     enum undefined_policy undefined;
@@ -84,7 +79,7 @@ struct settings {
     bool sorts_json, keeps_unicode; /* policy json.dumps_kwargs */
     struct str json_separators[2];
     struct str newline;
-    bool is_newstyle; /* i18n */
+    bool is_newstyle;                     /* i18n */
     struct str urlize_rel, urlize_target; /* policies; p NULL: none */
 };
 
@@ -105,7 +100,7 @@ struct machine {
     struct frame *frames;
     int n_frames, cap_frames;
     int n_saved;
-    int n_call;     /* arguments of the function that is to be called; -1: a chunk is due */
+    int n_call; /* arguments of the function that is to be called; -1: a chunk is due */
     int n_captures; /* texts being captured: their output must stay */
     bool is_resuming, is_running, is_done;
     enum first first;
@@ -115,9 +110,9 @@ struct machine {
     size_t chunk; /* a stream gives out what it has when it has this much; 0: never */
 };
 
-/* step(machine, result): runs on. Returns nil and the text when the render is done; false and
-   a chunk of a stream; else a function and its arguments, to be called by whoever called
-   step, its result being given to the next step. */
+/* step(machine, result): runs on. Returns nil and the text when the render is done; false
+   and a chunk of a stream; else a function and its arguments, to be called by whoever
+   called step, its result being given to the next step. */
 int machine_step(lua_State *L);
 
 /* Makes a machine on top of the stack: the environment's table is at env. */
@@ -149,8 +144,8 @@ int machine_call(struct machine *m, int n);
 /* Pushes one of the helpers written in Lua: "index", "tostring", ... */
 void machine_push_helper(struct machine *m, const char *name);
 
-/* An empty buffer that is the machine's: it is given back when the builtin or instruction at
-   hand ends, or fails. */
+/* An empty buffer that is the machine's: it is given back when the builtin or instruction
+   at hand ends, or fails. */
 struct buf *machine_scratch(struct machine *m);
 
 /* Appends within the limit on strings; raises when it is passed. */
@@ -167,18 +162,18 @@ struct frame *machine_frame(struct machine *m);
 /* The innermost frame of code, or NULL. */
 struct frame *machine_code_frame(struct machine *m);
 
-/* Starts a builtin whose arguments lie at base: `positional` of them, then `keywords` pairs of
-   key and value up to the top. Its result will be at ret. */
+/* Starts a builtin whose arguments lie at base: `positional` of them, then `keywords`
+   pairs of key and value up to the top. Its result will be at ret. */
 void machine_start_builtin(struct machine *m, const struct builtin *b, int base,
                            int positional, int keywords, int ret);
 
 /* Starts code. The slots begin at base (what is there are its first slots' values). */
-struct frame *machine_start_code(struct machine *m, const struct code *code, int base, int ret,
-                                 int context, int template, int env);
+struct frame *machine_start_code(struct machine *m, const struct code *code, int base,
+                                 int ret, int context, int template, int env);
 
-/* call.c: calls the value at `callee`: self (or nil) and the arguments lie behind it. Returns
-   as a builtin's run does, or a frame has been started (CALL_FRAME). The result will be
-   at `callee`. */
+/* call.c: calls the value at `callee`: self (or nil) and the arguments lie behind it.
+   Returns as a builtin's run does, or a frame has been started (CALL_FRAME). The result
+   will be at `callee`. */
 enum call_result { CALL_DONE, CALL_OUT, CALL_FRAME };
 enum call_result call_value(struct machine *m, int callee, int positional, int keywords);
 enum call_result call_filter(struct machine *m, int base, int positional, int keywords,
@@ -190,8 +185,18 @@ void machine_push_builtin(struct machine *m, const struct builtin *b, int base, 
 /* Starts one of our own builtins with the n values on top, which its result replaces. */
 struct frame *machine_start_internal(struct machine *m, const char *name, int n);
 
-/* inherit.c: templates within templates. A template's code has two values below its base: the
-   template's table and the context. */
+/* Ends the top frame of code: what it wrote becomes its result. */
+void machine_end_code(struct machine *m);
+
+/* At the end of a root: goes on with the root of the template that it extends, if it
+ * does. */
+bool machine_continue_with_parent(struct machine *m);
+
+/* Whether the value is a generator that hasn't been run. */
+bool machine_needs_force(lua_State *L, int i);
+
+/* inherit.c: templates within templates. A template's code has two values below its base:
+   the template's table and the context. */
 
 /* Pushes a new context for the template (its table). user, inherited: tables, or 0. */
 void inherit_push_context(lua_State *L, int template, int user, int inherited);
@@ -205,8 +210,8 @@ bool inherit_has_block(struct machine *m, int i);
 /* Stack: locals -> a context that sees them as well */
 void inherit_derive(struct machine *m);
 /* Sees to it that the value at index, a template's name or a list of such, becomes the
-   template's table; false when it is missing and may be. CALL_FRAME: a builtin was started
-   that does it, and the instruction will be run again. */
+   template's table; false when it is missing and may be. CALL_FRAME: a builtin was
+   started that does it, and the instruction will be run again. */
 enum call_result inherit_find(struct machine *m, int index, bool may_be_missing);
 /* Stack: template -> ; the frame's template extends it. */
 void inherit_extend(struct machine *m);
@@ -221,7 +226,8 @@ void inherit_imported(struct machine *m, struct frame *f, int k, int line);
 
 /* loop.c */
 void loop_start(struct machine *m, int slot, unsigned flags);
-bool loop_next(struct machine *m, int slot); /* pushes the next item; false: none is left */
+bool loop_next(struct machine *m,
+               int slot); /* pushes the next item; false: none is left */
 /* loop.name, pushed; false when there is no such attribute. */
 bool loop_attribute(struct machine *m, int loop, struct str name);
 

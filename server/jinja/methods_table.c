@@ -77,7 +77,8 @@ static int method_pop(struct machine *m, int base)
     lua_Integer n = values_list_length(L, base), i = values_int_arg(m, base + 1, -1);
     i = i < 0 ? i + n : i;
     if (n == 0 || i < 0 || i >= n)
-        error_raise(m, "IndexError", n ? "pop index out of range" : "pop from empty list");
+        error_raise(m, "IndexError",
+                    n ? "pop index out of range" : "pop from empty list");
     lua_rawgeti(L, base, i + 1);
     shift(L, base, i + 1, false);
     return BUILTIN_DONE;

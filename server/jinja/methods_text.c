@@ -163,7 +163,8 @@ static int split_spaces(struct machine *m, int base, struct str s, lua_Integer m
             break;
         }
         size_t i = 0, n;
-        while (i < s.n && (n = unicode_decode(s.p + i, s.n - i, &c)) && !unicode_is_space(c))
+        while (i < s.n && (n = unicode_decode(s.p + i, s.n - i, &c)) &&
+               !unicode_is_space(c))
             i += n;
         append(m, base, list, (struct str){s.p, i});
         s = unicode_strip(str_skip(s, i), true, false);
@@ -257,7 +258,9 @@ static int partition(struct machine *m, int base, bool is_last)
     struct str s = object_text(m->L, base), sep = text_arg(m, base + 1);
     if (!sep.n)
         error_raise(m, "ValueError", "empty separator");
-    const char *p = is_last ? find_last(s, sep) : s.n ? memmem(s.p, s.n, sep.p, sep.n) : NULL;
+    const char *p = is_last ? find_last(s, sep)
+                    : s.n   ? memmem(s.p, s.n, sep.p, sep.n)
+                            : NULL;
     struct str parts[3] = {s, {"", 0}, {"", 0}};
     if (p) {
         size_t n = (size_t)(p - s.p);
@@ -301,7 +304,8 @@ static int method_join(struct machine *m, int base)
         lua_rawgeti(L, base + 1, i);
         struct str s = object_text(L, -1);
         if (!s.p)
-            error_raise(m, "TypeError", "sequence item %lld: expected str instance, %s found",
+            error_raise(m, "TypeError",
+                        "sequence item %lld: expected str instance, %s found",
                         (long long)i - 1, object_type_name(L, -1));
         if (is_markup)
             escape_add_value(m, b, lua_gettop(L));
@@ -343,10 +347,10 @@ static lua_Integer find(struct machine *m, int base, bool is_last)
     size_t skipped;
     struct str what = text_arg(m, base + 1);
     struct str s = between(m, base + 2, object_text(m->L, base), &skipped);
-    const char *p = is_last ? find_last(s, what)
+    const char *p = is_last        ? find_last(s, what)
                     : what.n > s.n ? NULL
-                    : what.n ? memmem(s.p, s.n, what.p, what.n)
-                             : s.p;
+                    : what.n       ? memmem(s.p, s.n, what.p, what.n)
+                                   : s.p;
     if (!p)
         return -1;
     return (lua_Integer)(skipped + unicode_length((struct str){s.p, (size_t)(p - s.p)}));
@@ -442,12 +446,14 @@ static int justify(struct machine *m, int base, int halves)
 {
     struct str s = object_text(m->L, base);
     struct str fill = is_given(m, base + 2) ? text_arg(m, base + 2) : STR(" ");
-    lua_Integer width = values_int_arg(m, base + 1, 0), n = (lua_Integer)unicode_length(s);
+    lua_Integer width = values_int_arg(m, base + 1, 0),
+                n = (lua_Integer)unicode_length(s);
     lua_Integer pad = width > n ? width - n : 0, left = halves == 2 ? pad : 0;
     if (halves == 1)
         left = pad / 2 + (pad & width & 1);
     if (unicode_length(fill) != 1)
-        error_raise(m, "TypeError", "The fill character must be exactly one character long");
+        error_raise(m, "TypeError",
+                    "The fill character must be exactly one character long");
     struct buf *b = machine_scratch(m);
     machine_need(m, b, (size_t)pad * fill.n + s.n);
     for (lua_Integer i = 0; i < left; i++)
@@ -476,7 +482,8 @@ static int method_rjust(struct machine *m, int base)
 static int method_zfill(struct machine *m, int base)
 {
     struct str s = object_text(m->L, base);
-    lua_Integer width = values_int_arg(m, base + 1, 0), n = (lua_Integer)unicode_length(s);
+    lua_Integer width = values_int_arg(m, base + 1, 0),
+                n = (lua_Integer)unicode_length(s);
     struct buf *b = machine_scratch(m);
     machine_need(m, b, width > 0 ? (size_t)width : 0);
     if (s.n && (*s.p == '+' || *s.p == '-')) {

@@ -1,5 +1,5 @@
-/* Kinds of values. Each of ours has a metatable whose item 1 is a light userdata that points
-   into `tags`: that says which kind it is, and nothing else can have it. */
+/* Kinds of values. Each of ours has a metatable whose item 1 is a light userdata that
+   points into `tags`: that says which kind it is, and nothing else can have it. */
 #include "jinja/object.h"
 #include "jinja/builtin.h"
 
@@ -25,8 +25,10 @@ static bool has_kind(enum kind k)
     case K_SELF:
     case K_KWARGS:
     case K_CONTEXT:
-    case K_TEMPLATE: return true;
-    default: return false;
+    case K_TEMPLATE:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -57,7 +59,8 @@ void object_mark(lua_State *L, enum kind k)
 static enum kind kind_by_metatable(lua_State *L)
 {
     lua_rawgeti(L, -1, 1);
-    const char *tag = lua_type(L, -1) == LUA_TLIGHTUSERDATA ? lua_touserdata(L, -1) : NULL;
+    const char *tag =
+        lua_type(L, -1) == LUA_TLIGHTUSERDATA ? lua_touserdata(L, -1) : NULL;
     lua_pop(L, 2);
     return tag >= tags && tag <= tags + K_OBJECT ? (enum kind)(tag - tags) : K_OBJECT;
 }
@@ -88,12 +91,18 @@ enum kind object_kind(lua_State *L, int i)
 {
     switch (lua_type(L, i)) {
     case LUA_TNIL:
-    case LUA_TNONE: return K_MISSING;
-    case LUA_TBOOLEAN: return K_BOOL;
-    case LUA_TNUMBER: return lua_isinteger(L, i) ? K_INT : K_FLOAT;
-    case LUA_TSTRING: return K_STR;
-    case LUA_TFUNCTION: return K_FUNCTION;
-    case LUA_TTABLE: return table_kind(L, i);
+    case LUA_TNONE:
+        return K_MISSING;
+    case LUA_TBOOLEAN:
+        return K_BOOL;
+    case LUA_TNUMBER:
+        return lua_isinteger(L, i) ? K_INT : K_FLOAT;
+    case LUA_TSTRING:
+        return K_STR;
+    case LUA_TFUNCTION:
+        return K_FUNCTION;
+    case LUA_TTABLE:
+        return table_kind(L, i);
     case LUA_TLIGHTUSERDATA:
         if (!lua_touserdata(L, i))
             return K_NONE;
@@ -102,7 +111,8 @@ enum kind object_kind(lua_State *L, int i)
         enum kind k = lua_getmetatable(L, i) ? kind_by_metatable(L) : K_OBJECT;
         return k == K_OBJECT && can_be_called(L, i) ? K_FUNCTION : k;
     }
-    default: return K_OBJECT;
+    default:
+        return K_OBJECT;
     }
 }
 
@@ -119,34 +129,60 @@ bool object_is_sequence(lua_State *L, int i)
 const char *object_type_name(lua_State *L, int i)
 {
     switch (object_kind(L, i)) {
-    case K_NONE: return "NoneType";
-    case K_BOOL: return "bool";
-    case K_INT: return "int";
-    case K_FLOAT: return "float";
-    case K_STR: return "str";
-    case K_MARKUP: return "markupsafe.Markup";
-    case K_LIST: return "list";
-    case K_TUPLE: return "tuple";
+    case K_NONE:
+        return "NoneType";
+    case K_BOOL:
+        return "bool";
+    case K_INT:
+        return "int";
+    case K_FLOAT:
+        return "float";
+    case K_STR:
+        return "str";
+    case K_MARKUP:
+        return "markupsafe.Markup";
+    case K_LIST:
+        return "list";
+    case K_TUPLE:
+        return "tuple";
     case K_DICT:
-    case K_KWARGS: return "dict";
-    case K_RANGE: return "range";
-    case K_GENERATOR: return "generator";
-    case K_MACRO: return "jinja2.runtime.Macro";
-    case K_FUNCTION: return "function";
-    case K_BUILTIN: return "builtin_function_or_method";
-    case K_BOUND: return "method";
-    case K_NAMESPACE: return "jinja2.utils.Namespace";
-    case K_LOOP: return "jinja2.runtime.LoopContext";
-    case K_MODULE: return "jinja2.environment.TemplateModule";
-    case K_CYCLER: return "jinja2.utils.Cycler";
-    case K_JOINER: return "jinja2.utils.Joiner";
-    case K_BLOCK: return "jinja2.runtime.BlockReference";
-    case K_SELF: return "jinja2.runtime.TemplateReference";
-    case K_CONTEXT: return "jinja2.runtime.Context";
-    case K_TEMPLATE: return "jinja2.environment.Template";
+    case K_KWARGS:
+        return "dict";
+    case K_RANGE:
+        return "range";
+    case K_GENERATOR:
+        return "generator";
+    case K_MACRO:
+        return "jinja2.runtime.Macro";
+    case K_FUNCTION:
+        return "function";
+    case K_BUILTIN:
+        return "builtin_function_or_method";
+    case K_BOUND:
+        return "method";
+    case K_NAMESPACE:
+        return "jinja2.utils.Namespace";
+    case K_LOOP:
+        return "jinja2.runtime.LoopContext";
+    case K_MODULE:
+        return "jinja2.environment.TemplateModule";
+    case K_CYCLER:
+        return "jinja2.utils.Cycler";
+    case K_JOINER:
+        return "jinja2.utils.Joiner";
+    case K_BLOCK:
+        return "jinja2.runtime.BlockReference";
+    case K_SELF:
+        return "jinja2.runtime.TemplateReference";
+    case K_CONTEXT:
+        return "jinja2.runtime.Context";
+    case K_TEMPLATE:
+        return "jinja2.environment.Template";
     case K_MISSING:
-    case K_UNDEFINED: return "jinja2.runtime.Undefined";
-    default: return "object";
+    case K_UNDEFINED:
+        return "jinja2.runtime.Undefined";
+    default:
+        return "object";
     }
 }
 
@@ -188,14 +224,21 @@ void object_push_tostring(lua_State *L, int i)
         return;
     }
     switch (lua_type(L, i)) {
-    case LUA_TSTRING: lua_pushvalue(L, i); break;
+    case LUA_TSTRING:
+        lua_pushvalue(L, i);
+        break;
     case LUA_TNUMBER:
         lua_pushvalue(L, i);
         lua_tostring(L, -1);
         break;
-    case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, i) ? "true" : "false"); break;
-    case LUA_TNIL: lua_pushliteral(L, "nil"); break;
-    default: lua_pushfstring(L, "%s: %p", luaL_typename(L, i), lua_topointer(L, i));
+    case LUA_TBOOLEAN:
+        lua_pushstring(L, lua_toboolean(L, i) ? "true" : "false");
+        break;
+    case LUA_TNIL:
+        lua_pushliteral(L, "nil");
+        break;
+    default:
+        lua_pushfstring(L, "%s: %p", luaL_typename(L, i), lua_topointer(L, i));
     }
 }
 

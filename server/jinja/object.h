@@ -29,7 +29,8 @@ enum kind {
     K_TUPLE,
     K_DICT,
     K_RANGE,     /* userdata: struct range */
-    K_GENERATOR, /* table: enum generator_field; a filter's result that is made when needed */
+    K_GENERATOR, /* table: enum generator_field; a filter's result that is made when
+                    needed */
     K_MACRO,     /* userdata: struct macro; its table: enum macro_field */
     K_FUNCTION,  /* a Lua function, or an object that can be called */
     K_BUILTIN,   /* light userdata: struct builtin */
@@ -47,7 +48,12 @@ enum kind {
     K_OBJECT     /* somebody's table with a metatable, or userdata */
 };
 
-enum undefined_field { UNDEFINED_HINT = 1, UNDEFINED_OBJECT, UNDEFINED_NAME, UNDEFINED_PLAIN };
+enum undefined_field {
+    UNDEFINED_HINT = 1,
+    UNDEFINED_OBJECT,
+    UNDEFINED_NAME,
+    UNDEFINED_PLAIN
+};
 enum generator_field { GENERATOR_BUILTIN = 1, GENERATOR_ARGS, GENERATOR_COUNT };
 enum macro_field { MACRO_TEMPLATE = 1, MACRO_CONTEXT, MACRO_ENV };
 enum module_field { MODULE_EXPORTS = 1, MODULE_BODY, MODULE_NAME };
@@ -85,15 +91,15 @@ enum context_field {
     CONTEXT_INHERITED, /* what an including template handed over, or false */
     CONTEXT_USER,      /* what render was given, or false */
     CONTEXT_GLOBALS,
-    CONTEXT_BLOCKS, /* name to a list: template table, code, template table, code, ... */
+    CONTEXT_BLOCKS,  /* name to a list: template table, code, template table, code, ... */
     CONTEXT_IMPORTED /* names in vars that aren't exported, or nil */
 };
 
 /* Opens the metatables; once for each lua_State, after value_open. */
 void object_open(lua_State *L);
 
-/* What the value is. A table without a mark is a list if its keys are 1..n, which takes time
-   in its length: see object_is_list. */
+/* What the value is. A table without a mark is a list if its keys are 1..n, which takes
+   time in its length: see object_is_list. */
 enum kind object_kind(lua_State *L, int i);
 
 /* Whether the table is a list or a tuple; for a plain table a quick answer that takes its

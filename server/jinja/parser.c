@@ -29,8 +29,8 @@ static const char *const END_CALL[] = {"endcall", NULL};
 static const char *const END_FILTER[] = {"endfilter", NULL};
 static const char *const END_MACRO[] = {"endmacro", NULL};
 
-static _Noreturn void fail(struct parser *p, const char *type, int line, const char *format,
-                           va_list args)
+static _Noreturn void fail(struct parser *p, const char *type, int line,
+                           const char *format, va_list args)
 {
     char text[1024];
     vsnprintf(text, sizeof text, format, args);
@@ -85,7 +85,8 @@ struct node *node_child(struct parser *p, struct node *parent, struct node *chil
     return child;
 }
 
-void node_append(struct parser *p, struct node *parent, struct node_list *l, struct node *n)
+void node_append(struct parser *p, struct node *parent, struct node_list *l,
+                 struct node *n)
 {
     node_child(p, parent, n);
     if (!l->first)
@@ -156,7 +157,8 @@ static _Noreturn void fail_expected(struct parser *p, const char *what)
     struct str got = token_shown(p->t);
     if (p->t->type == T_EOF)
         parser_fail(p, p->t->line, "unexpected end of template, expected '%s'.", what);
-    parser_fail(p, p->t->line, "expected token '%s', got '%.*s'", what, (int)got.n, got.p);
+    parser_fail(p, p->t->line, "expected token '%s', got '%.*s'", what, (int)got.n,
+                got.p);
 }
 
 const struct token *parser_expect(struct parser *p, enum token_type type)
@@ -206,8 +208,9 @@ static _Noreturn void fail_tag(struct parser *p, struct str name, int line,
     else
         buf_addstr(&b, STR("Unexpected end of template."));
     if (ends && name.p && is_expected_outside(ends, name)) {
-        buf_addstr(&b, STR(" You probably made a nesting mistake. Jinja is expecting this "
-                           "tag, but currently looking for "));
+        buf_addstr(&b,
+                   STR(" You probably made a nesting mistake. Jinja is expecting this "
+                       "tag, but currently looking for "));
         add_expected(&b, ends->names);
         buf_addc(&b, '.');
     } else if (ends) {
@@ -228,8 +231,8 @@ static _Noreturn void fail_tag(struct parser *p, struct str name, int line,
 static struct node *parse_statement(struct parser *p);
 
 /* Text and prints in a row become one N_OUTPUT. */
-static struct node *output_of(struct parser *p, struct node **open, struct node_list *items,
-                              int line)
+static struct node *output_of(struct parser *p, struct node **open,
+                              struct node_list *items, int line)
 {
     if (!*open) {
         *open = node_new(p, N_OUTPUT, line);
@@ -263,8 +266,8 @@ static void append_all(struct parser *p, struct node *parent, struct node_list *
     }
 }
 
-/* Statements up to one of the end names (which stays the current token) or the end. The list
-   hangs on parent->list of a scratch node, so that its depth is counted. */
+/* Statements up to one of the end names (which stays the current token) or the end. The
+   list hangs on parent->list of a scratch node, so that its depth is counted. */
 static struct node *subparse(struct parser *p, struct node *parent)
 {
     struct node *open = NULL;
@@ -293,8 +296,8 @@ static struct node *subparse(struct parser *p, struct node *parent)
 }
 
 /* A statement's body: from the end of its tag to one of the end names. */
-static struct node *parse_body(struct parser *p, struct node *owner, const char *const *ends,
-                               bool drop_needle)
+static struct node *parse_body(struct parser *p, struct node *owner,
+                               const char *const *ends, bool drop_needle)
 {
     parser_skip(p, T_COLON);
     parser_expect(p, T_BLOCK_END);
@@ -412,12 +415,14 @@ static struct node *parse_block(struct parser *p)
     n->flags |= parser_skip_name(p, "scoped") ? F_SCOPED : 0;
     n->flags |= parser_skip_name(p, "required") ? F_REQUIRED : 0;
     if (p->t->type == T_SUB)
-        parser_fail(p, p->t->line,
-                    "Block names in Jinja have to be valid Python identifiers and may not "
-                    "contain hyphens, use an underscore instead.");
+        parser_fail(
+            p, p->t->line,
+            "Block names in Jinja have to be valid Python identifiers and may not "
+            "contain hyphens, use an underscore instead.");
     n->list = parse_body(p, n, END_BLOCK, true);
     if ((n->flags & F_REQUIRED) && !is_blank(n->list))
-        parser_fail(p, p->t->line, "Required blocks can only contain comments or whitespace");
+        parser_fail(p, p->t->line,
+                    "Required blocks can only contain comments or whitespace");
     if (p->t->type == T_NAME && str_eq(p->t->text, n->name))
         parser_next(p);
     return n;

@@ -21,16 +21,17 @@ struct parser_error {
 struct parser {
     struct arena *a;
     const struct parser_options *o;
-    const struct token *t; /* the current token */
-    int depth;             /* of the parser's own recursion */
-    const struct tag *tags;      /* the statements that are open, innermost first */
-    const struct end_set *ends;  /* what each of them waits for */
+    const struct token *t;      /* the current token */
+    int depth;                  /* of the parser's own recursion */
+    const struct tag *tags;     /* the statements that are open, innermost first */
+    const struct end_set *ends; /* what each of them waits for */
     struct parser_error error;
     jmp_buf fail;
 };
 
-/* Parses; NULL with *error filled (message.p NULL: memory is out) when it can't. The tree and
-   the message live in the arena. Depth of nesting is bounded: an error, not an overflow. */
+/* Parses; NULL with *error filled (message.p NULL: memory is out) when it can't. The tree
+   and the message live in the arena. Depth of nesting is bounded: an error, not an
+   overflow. */
 struct node *parser_run(struct arena *a, const struct parser_options *o,
                         const struct token_list *tokens, struct parser_error *error);
 
@@ -57,7 +58,8 @@ struct node *node_child(struct parser *p, struct node *parent, struct node *chil
 struct node_list {
     struct node *first, **tail;
 };
-void node_append(struct parser *p, struct node *parent, struct node_list *l, struct node *n);
+void node_append(struct parser *p, struct node *parent, struct node_list *l,
+                 struct node *n);
 
 const struct token *parser_next(struct parser *p);
 bool parser_is_name(const struct parser *p, const char *name);
@@ -72,7 +74,8 @@ struct str token_shown(const struct token *t);
 
 /* expression.c. `end` is the name that ends a tuple as well, or NULL. */
 struct node *parse_expression(struct parser *p, bool with_cond);
-struct node *parse_tuple(struct parser *p, bool with_cond, const char *end, bool is_parenthesised);
+struct node *parse_tuple(struct parser *p, bool with_cond, const char *end,
+                         bool is_parenthesised);
 struct node *parse_filters(struct parser *p, struct node *n, bool is_inline);
 
 enum target_kind { TARGET_NAME, TARGET_TUPLE, TARGET_NAMESPACE };

@@ -5,7 +5,8 @@
 #include "jinja/values.h"
 #include <stdio.h>
 
-static void add_escaped_char(struct buf *b, uint32_t c, const char *p, size_t n, char quote)
+static void add_escaped_char(struct buf *b, uint32_t c, const char *p, size_t n,
+                             char quote)
 {
     if (c == (uint32_t)quote || c == '\\')
         buf_addc(b, '\\');
@@ -25,7 +26,8 @@ static void add_escaped_char(struct buf *b, uint32_t c, const char *p, size_t n,
 
 void repr_add_quoted(struct machine *m, struct buf *b, struct str s)
 {
-    bool has_single = s.n && memchr(s.p, '\'', s.n), has_double = s.n && memchr(s.p, '"', s.n);
+    bool has_single = s.n && memchr(s.p, '\'', s.n),
+         has_double = s.n && memchr(s.p, '"', s.n);
     char quote = has_single && !has_double ? '"' : '\'';
     machine_need(m, b, s.n * 4);
     buf_addc(b, quote);
@@ -165,8 +167,11 @@ static void add_other(struct machine *m, struct buf *b, int i, enum kind k, int 
         break;
     }
     case K_OBJECT:
-    case K_FUNCTION: add_object(m, b, i); break;
-    default: buf_addf(b, "<%s object>", object_type_name(L, i));
+    case K_FUNCTION:
+        add_object(m, b, i);
+        break;
+    default:
+        buf_addf(b, "<%s object>", object_type_name(L, i));
     }
 }
 
@@ -181,11 +186,19 @@ static void add(struct machine *m, struct buf *b, int i, int depth)
     machine_stack(m, 10);
     enum kind k = object_kind(L, i);
     switch (k) {
-    case K_NONE: machine_add(m, b, STR("None")); break;
-    case K_BOOL: machine_add(m, b, lua_toboolean(L, i) ? STR("True") : STR("False")); break;
+    case K_NONE:
+        machine_add(m, b, STR("None"));
+        break;
+    case K_BOOL:
+        machine_add(m, b, lua_toboolean(L, i) ? STR("True") : STR("False"));
+        break;
     case K_INT:
-    case K_FLOAT: add_number(L, b, i); break;
-    case K_STR: repr_add_quoted(m, b, object_text(L, i)); break;
+    case K_FLOAT:
+        add_number(L, b, i);
+        break;
+    case K_STR:
+        repr_add_quoted(m, b, object_text(L, i));
+        break;
     case K_MARKUP:
         s = object_text(L, i);
         machine_add(m, b, STR("Markup("));
@@ -193,17 +206,26 @@ static void add(struct machine *m, struct buf *b, int i, int depth)
         buf_addc(b, ')');
         break;
     case K_MISSING:
-    case K_UNDEFINED: machine_add(m, b, STR("Undefined")); break;
+    case K_UNDEFINED:
+        machine_add(m, b, STR("Undefined"));
+        break;
     case K_LIST:
         buf_addc(b, '[');
         add_items(m, b, i, depth);
         buf_addc(b, ']');
         break;
-    case K_TUPLE: add_tuple(m, b, i, depth); break;
+    case K_TUPLE:
+        add_tuple(m, b, i, depth);
+        break;
     case K_KWARGS:
-    case K_DICT: add_dict(m, b, i, depth); break;
-    case K_RANGE: add_range(b, lua_touserdata(L, i)); break;
-    default: add_other(m, b, i, k, depth);
+    case K_DICT:
+        add_dict(m, b, i, depth);
+        break;
+    case K_RANGE:
+        add_range(b, lua_touserdata(L, i));
+        break;
+    default:
+        add_other(m, b, i, k, depth);
     }
 }
 
@@ -228,13 +250,16 @@ void repr_add_str(struct machine *m, struct buf *b, int i)
     }
     switch (object_kind(L, i)) {
     case K_MISSING:
-    case K_UNDEFINED: undefined_add(m, b, i); break;
+    case K_UNDEFINED:
+        undefined_add(m, b, i);
+        break;
     case K_MODULE:
         lua_rawgeti(L, i, MODULE_BODY);
         machine_add(m, b, object_text(L, -1));
         lua_pop(L, 1);
         break;
-    default: repr_add(m, b, i);
+    default:
+        repr_add(m, b, i);
     }
 }
 

@@ -1,5 +1,6 @@
-/* Jinja decides by a whole scope which names are its own: a name that is stored anywhere in it
-   is, even where it is read before. See idtracking in Jinja's sources for the rules. */
+/* Jinja decides by a whole scope which names are its own: a name that is stored anywhere
+   in it is, even where it is read before. See idtracking in Jinja's sources for the
+   rules. */
 #include "jinja/scope.h"
 
 /* A variable that a branch stored, and in how many branches of the same `if` so far. */
@@ -59,8 +60,8 @@ struct var *scope_find(struct scope *s, struct str name)
     return NULL;
 }
 
-static struct var *define(struct arena *a, jmp_buf *fail, struct scope *s, struct str name,
-                          enum var_init init)
+static struct var *define(struct arena *a, jmp_buf *fail, struct scope *s,
+                          struct str name, enum var_init init)
 {
     struct var *v = need(a, fail, sizeof *v);
     unsigned b = bucket_of(name);
@@ -169,7 +170,8 @@ void scope_read_target(struct arena *a, jmp_buf *fail, struct scope *s,
             scope_read_target(a, fail, s, i);
 }
 
-static void read_list(struct arena *a, jmp_buf *fail, struct scope *s, const struct node *n)
+static void read_list(struct arena *a, jmp_buf *fail, struct scope *s,
+                      const struct node *n)
 {
     for (; n; n = n->next)
         scope_read(a, fail, s, n);
@@ -195,18 +197,33 @@ void scope_read(struct arena *a, jmp_buf *fail, struct scope *s, const struct no
     switch (n->kind) {
     case N_TEXT:
     case N_BLOCK:
-    case N_AUTOESCAPE: break;
-    case N_FOR: scope_read(a, fail, s, n->b); break;
-    case N_IF: read_if(a, fail, s, n); break;
+    case N_AUTOESCAPE:
+        break;
+    case N_FOR:
+        scope_read(a, fail, s, n->b);
+        break;
+    case N_IF:
+        read_if(a, fail, s, n);
+        break;
     case N_SET:
         scope_read(a, fail, s, n->b);
         scope_read_target(a, fail, s, n->a);
         break;
-    case N_SETBLOCK: scope_read_target(a, fail, s, n->a); break;
-    case N_WITH: read_list(a, fail, s, n->list2); break;
-    case N_MACRO: store(a, fail, s, n->name); break;
-    case N_CALLBLOCK: scope_read(a, fail, s, n->a); break;
-    case N_FILTERBLOCK: scope_read(a, fail, s, n->b); break;
+    case N_SETBLOCK:
+        scope_read_target(a, fail, s, n->a);
+        break;
+    case N_WITH:
+        read_list(a, fail, s, n->list2);
+        break;
+    case N_MACRO:
+        store(a, fail, s, n->name);
+        break;
+    case N_CALLBLOCK:
+        scope_read(a, fail, s, n->a);
+        break;
+    case N_FILTERBLOCK:
+        scope_read(a, fail, s, n->b);
+        break;
     case N_IMPORT:
         scope_read(a, fail, s, n->a);
         store(a, fail, s, n->name);
@@ -216,11 +233,13 @@ void scope_read(struct arena *a, jmp_buf *fail, struct scope *s, const struct no
         for (const struct node *i = n->list; i; i = i->next)
             store(a, fail, s, i->name2);
         break;
-    default: read_expression(a, fail, s, n);
+    default:
+        read_expression(a, fail, s, n);
     }
 }
 
-void scope_read_body(struct arena *a, jmp_buf *fail, struct scope *s, const struct node *body)
+void scope_read_body(struct arena *a, jmp_buf *fail, struct scope *s,
+                     const struct node *body)
 {
     for (; body; body = body->next)
         scope_read(a, fail, s, body);

@@ -21,10 +21,10 @@ struct var {
     struct str name;
     struct scope *scope;
     enum var_init init;
-    struct var *outer;  /* for INIT_ALIAS */
-    bool is_stored;     /* false: it is only read, and always from the context */
-    bool is_shared;     /* lives in the unit's table, as inner functions see it */
-    int slot;           /* of the frame, or index in that table; -1 before it has one */
+    struct var *outer; /* for INIT_ALIAS */
+    bool is_stored;    /* false: it is only read, and always from the context */
+    bool is_shared;    /* lives in the unit's table, as inner functions see it */
+    int slot;          /* of the frame, or index in that table; -1 before it has one */
     struct var *next, *next_in_bucket;
 };
 
@@ -51,14 +51,16 @@ bool scope_has(struct scope *s, struct str name);
 /* A variable that whoever enters the scope sets. */
 struct var *scope_param(struct arena *a, jmp_buf *fail, struct scope *s, struct str name);
 
-/* Notes what the statements (a list) or the expression load and store in this scope, without
-   going into inner ones. */
-void scope_read_body(struct arena *a, jmp_buf *fail, struct scope *s, const struct node *body);
+/* Notes what the statements (a list) or the expression load and store in this scope,
+   without going into inner ones. */
+void scope_read_body(struct arena *a, jmp_buf *fail, struct scope *s,
+                     const struct node *body);
 void scope_read(struct arena *a, jmp_buf *fail, struct scope *s, const struct node *n);
 void scope_read_target(struct arena *a, jmp_buf *fail, struct scope *s,
                        const struct node *target);
 
-/* Whether the name is read anywhere in the list, inner scopes included (blocks aren't). */
+/* Whether the name is read anywhere in the list, inner scopes included (blocks aren't).
+ */
 bool scope_mentions(const struct node *list, struct str name);
 
 #endif

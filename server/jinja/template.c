@@ -21,7 +21,8 @@ static struct str copy_str(struct keeper *k, struct str s)
     return s.p ? (struct str){copy(k, s.p, s.n), s.n} : s;
 }
 
-static struct code *copy_code(struct keeper *k, struct template *t, const struct code *from)
+static struct code *copy_code(struct keeper *k, struct template *t,
+                              const struct code *from)
 {
     struct code *c = copy(k, from, sizeof *c);
     if (!c)

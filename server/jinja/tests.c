@@ -152,8 +152,10 @@ static int test_callable(struct machine *m, int base)
     case K_BLOCK:
     case K_LOOP:
     case K_MISSING:
-    case K_UNDEFINED: return done(m, true);
-    default: return done(m, false);
+    case K_UNDEFINED:
+        return done(m, true);
+    default:
+        return done(m, false);
     }
 }
 
@@ -166,10 +168,13 @@ static int test_sequence(struct machine *m, int base)
     case K_TUPLE:
     case K_DICT:
     case K_KWARGS:
-    case K_RANGE: return done(m, true);
+    case K_RANGE:
+        return done(m, true);
     case K_MISSING:
-    case K_UNDEFINED: return done(m, undefined_policy_of(m, base) != POLICY_STRICT);
-    default: return done(m, false);
+    case K_UNDEFINED:
+        return done(m, undefined_policy_of(m, base) != POLICY_STRICT);
+    default:
+        return done(m, false);
     }
 }
 
@@ -184,14 +189,18 @@ static int test_iterable(struct machine *m, int base)
     case K_KWARGS:
     case K_RANGE:
     case K_GENERATOR:
-    case K_LOOP: return done(m, true);
+    case K_LOOP:
+        return done(m, true);
     case K_MISSING:
-    case K_UNDEFINED: undefined_check(m, base); return done(m, true);
+    case K_UNDEFINED:
+        undefined_check(m, base);
+        return done(m, true);
     case K_OBJECT: {
         bool is = luaL_getmetafield(m->L, base, "__pairs") != 0;
         return done(m, is);
     }
-    default: return done(m, false);
+    default:
+        return done(m, false);
     }
 }
 
@@ -242,8 +251,14 @@ static int test_ge(struct machine *m, int base)
     return done(m, !values_less(m, base, base + 1, ">="));
 }
 
-#define COMPARISON(name, run) {name, run, 2, 2, BUILTIN_RAW, "a b"}
-#define TEST(name, run) {name, run, 0, 1, BUILTIN_RAW, "value"}
+#define COMPARISON(name, run)                                                            \
+    {                                                                                    \
+        name, run, 2, 2, BUILTIN_RAW, "a b"                                              \
+    }
+#define TEST(name, run)                                                                  \
+    {                                                                                    \
+        name, run, 0, 1, BUILTIN_RAW, "value"                                            \
+    }
 
 const struct builtin builtin_tests[] = {
     TEST("odd", test_odd),

@@ -7,10 +7,11 @@
 struct trans {
     struct node *node; /* whose list2 they are */
     struct node_list variables;
-    struct node *count;      /* what the plural goes by */
-    struct node *assignment; /* a call as the count is made once: {% set _trans = ... %} */
-    bool is_count_num;       /* the count's variable is called `num` */
-    bool is_referenced;      /* the text has variables */
+    struct node *count; /* what the plural goes by */
+    struct node
+        *assignment;    /* a call as the count is made once: {% set _trans = ... %} */
+    bool is_count_num;  /* the count's variable is called `num` */
+    bool is_referenced; /* the text has variables */
 };
 
 static struct node *name_node(struct parser *p, struct str name, int line)
@@ -66,8 +67,8 @@ static int parse_variables(struct parser *p, struct trans *t)
         const struct token *name = parser_expect(p, T_NAME);
         if (find_variable(t, name->text))
             parser_fail_as(p, "TemplateAssertionError", name->line,
-                           "translatable variable '%.*s' defined twice.", (int)name->text.n,
-                           name->text.p);
+                           "translatable variable '%.*s' defined twice.",
+                           (int)name->text.n, name->text.p);
         struct node *value;
         if (parser_skip(p, T_ASSIGN)) {
             value = parse_expression(p, true);
@@ -127,8 +128,8 @@ static _Noreturn void fail_control(struct parser *p, bool may_pluralize)
                 (int)shown.n, shown.p);
 }
 
-/* Text up to endtrans or pluralize. The names it refers to are noted; the first may be the
-   count. */
+/* Text up to endtrans or pluralize. The names it refers to are noted; the first may be
+   the count. */
 static struct text parse_text(struct parser *p, struct trans *t, struct node_list *names,
                               struct node *owner, bool may_pluralize)
 {

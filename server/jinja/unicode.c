@@ -27,13 +27,22 @@ size_t unicode_decode(const char *p, size_t n, uint32_t *c)
     const unsigned char *u = (const unsigned char *)p;
     int len = *u < 0x80 ? 1 : utf8_sequence(p, n);
     switch (len) {
-    case 1: *c = u[0]; return 1;
-    case 2: *c = (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu); return 2;
-    case 3: *c = (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu); return 3;
+    case 1:
+        *c = u[0];
+        return 1;
+    case 2:
+        *c = (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+        return 2;
+    case 3:
+        *c = (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+        return 3;
     case 4:
-        *c = (u[0] & 7u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 | (u[3] & 0x3fu);
+        *c = (u[0] & 7u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 |
+             (u[3] & 0x3fu);
         return 4;
-    default: *c = 0xfffd; return 1;
+    default:
+        *c = 0xfffd;
+        return 1;
     }
 }
 
@@ -67,9 +76,9 @@ int unicode_digit_value(uint32_t c)
 {
     if (c >= '0' && c <= '9')
         return (int)(c - '0');
-    static const uint32_t zeros[] = {0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66,
-                                     0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20,
-                                     0x1040, 0x17e0, 0x1810, 0xff10};
+    static const uint32_t zeros[] = {0x660, 0x6f0, 0x7c0,  0x966,  0x9e6,  0xa66, 0xae6,
+                                     0xb66, 0xbe6, 0xc66,  0xce6,  0xd66,  0xde6, 0xe50,
+                                     0xed0, 0xf20, 0x1040, 0x17e0, 0x1810, 0xff10};
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++)
         if (c >= zeros[i] && c < zeros[i] + 10)
             return (int)(c - zeros[i]);
@@ -103,8 +112,8 @@ bool unicode_is_word(uint32_t c)
 {
     if (c < 0x80)
         return is_ascii_letter(c) || (c >= '0' && c <= '9') || c == '_';
-    return iswalnum_l((wint_t)c, table()) || is_other_digit(c) || c == 0xb2 || c == 0xb3 ||
-           c == 0xb9 || (c >= 0xbc && c <= 0xbe);
+    return iswalnum_l((wint_t)c, table()) || is_other_digit(c) || c == 0xb2 ||
+           c == 0xb3 || c == 0xb9 || (c >= 0xbc && c <= 0xbe);
 }
 
 bool unicode_is_upper(uint32_t c)
@@ -200,8 +209,8 @@ void unicode_add_all_lower(struct buf *out, struct str s)
     for (size_t i = 0; i < s.n;) {
         i += unicode_decode(s.p + i, s.n - i, &c);
         bool is_letter = unicode_is_alpha(c);
-        bool is_last = i >= s.n || (unicode_decode(s.p + i, s.n - i, &next),
-                                    !unicode_is_alpha(next));
+        bool is_last = i >= s.n ||
+                       (unicode_decode(s.p + i, s.n - i, &next), !unicode_is_alpha(next));
         if (c == 0x3a3 && is_inside && is_last)
             utf8_add(out, 0x3c2);
         else

@@ -6,8 +6,8 @@
 #include "base/str.h"
 #include <stdint.h>
 
-/* The code point at p, of which n > 0 bytes are there. Returns its length; a broken sequence is
-   one byte long and reads as U+FFFD. */
+/* The code point at p, of which n > 0 bytes are there. Returns its length; a broken
+   sequence is one byte long and reads as U+FFFD. */
 size_t unicode_decode(const char *p, size_t n, uint32_t *c);
 
 /* How many code points s has (broken bytes count one each). Linear. */

@@ -140,8 +140,8 @@ static bool is_top_domain(struct str s)
 
 static bool is_basic_domain(struct str host)
 {
-    static const char *const known[] = {"com", "net", "int", "edu", "gov", "org", "info",
-                                        "mil"};
+    static const char *const known[] = {"com", "net", "int",  "edu",
+                                        "gov", "org", "info", "mil"};
     const char *dot = host.n ? memrchr(host.p, '.', host.n) : NULL;
     if (!dot)
         return false;

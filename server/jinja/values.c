@@ -53,9 +53,12 @@ static bool table_truth(struct machine *m, int i)
     case K_LIST:
     case K_TUPLE:
     case K_DICT:
-    case K_KWARGS: return !is_empty_table(L, i);
-    case K_OBJECT: return !has_length(L, i) || values_length(m, i) != 0;
-    default: return true;
+    case K_KWARGS:
+        return !is_empty_table(L, i);
+    case K_OBJECT:
+        return !has_length(L, i) || values_length(m, i) != 0;
+    default:
+        return true;
     }
 }
 
@@ -63,20 +66,32 @@ bool values_truth(struct machine *m, int i)
 {
     lua_State *L = m->L;
     switch (lua_type(L, i)) {
-    case LUA_TNIL: undefined_check(m, i); return false;
-    case LUA_TBOOLEAN: return lua_toboolean(L, i);
-    case LUA_TNUMBER: return lua_tonumber(L, i) != 0;
-    case LUA_TSTRING: return lua_rawlen(L, i) > 0;
-    case LUA_TLIGHTUSERDATA: return lua_touserdata(L, i) != NULL;
-    case LUA_TTABLE: return table_truth(m, i);
+    case LUA_TNIL:
+        undefined_check(m, i);
+        return false;
+    case LUA_TBOOLEAN:
+        return lua_toboolean(L, i);
+    case LUA_TNUMBER:
+        return lua_tonumber(L, i) != 0;
+    case LUA_TSTRING:
+        return lua_rawlen(L, i) > 0;
+    case LUA_TLIGHTUSERDATA:
+        return lua_touserdata(L, i) != NULL;
+    case LUA_TTABLE:
+        return table_truth(m, i);
     case LUA_TUSERDATA:
         switch (object_kind(L, i)) {
-        case K_MARKUP: return object_text(L, i).n > 0;
-        case K_RANGE: return ((struct range *)lua_touserdata(L, i))->n > 0;
-        case K_OBJECT: return !has_length(L, i) || values_length(m, i) != 0;
-        default: return true;
+        case K_MARKUP:
+            return object_text(L, i).n > 0;
+        case K_RANGE:
+            return ((struct range *)lua_touserdata(L, i))->n > 0;
+        case K_OBJECT:
+            return !has_length(L, i) || values_length(m, i) != 0;
+        default:
+            return true;
         }
-    default: return true;
+    default:
+        return true;
     }
 }
 
@@ -108,7 +123,8 @@ static bool equal_dicts(struct machine *m, int a, int b, int depth)
     for (lua_pushnil(L); lua_next(L, a); n++) {
         lua_pushvalue(L, -2);
         lua_rawget(L, b);
-        bool is = !lua_isnil(L, -1) && equal(m, lua_gettop(L) - 1, lua_gettop(L), depth + 1);
+        bool is =
+            !lua_isnil(L, -1) && equal(m, lua_gettop(L) - 1, lua_gettop(L), depth + 1);
         lua_pop(L, is ? 2 : 3);
         if (!is)
             return false;
@@ -120,8 +136,8 @@ static bool equal_dicts(struct machine *m, int a, int b, int depth)
 
 static bool equal_ranges(const struct range *a, const struct range *b)
 {
-    return a->n == b->n && (a->n == 0 || (a->start == b->start &&
-                                          (a->n == 1 || a->step == b->step)));
+    return a->n == b->n &&
+           (a->n == 0 || (a->start == b->start && (a->n == 1 || a->step == b->step)));
 }
 
 static bool equal_objects(lua_State *L, int a, int b)
@@ -150,18 +166,25 @@ static bool equal(struct machine *m, int a, int b, int depth)
         return s.p && t.p && str_eq(s, t);
     enum kind k = object_kind(L, a), l = object_kind(L, b);
     if (depth > VALUES_MAX_DEPTH)
-        error_raise(m, "RecursionError", "maximum recursion depth exceeded in comparison");
+        error_raise(m, "RecursionError",
+                    "maximum recursion depth exceeded in comparison");
     machine_stack(m, 10);
     if (k != l)
-        return (k == K_MISSING || k == K_UNDEFINED) && (l == K_MISSING || l == K_UNDEFINED);
+        return (k == K_MISSING || k == K_UNDEFINED) &&
+               (l == K_MISSING || l == K_UNDEFINED);
     switch (k) {
     case K_MISSING:
-    case K_UNDEFINED: return true;
+    case K_UNDEFINED:
+        return true;
     case K_LIST:
-    case K_TUPLE: return equal_lists(m, a, b, depth);
-    case K_DICT: return equal_dicts(m, a, b, depth);
-    case K_RANGE: return equal_ranges(lua_touserdata(L, a), lua_touserdata(L, b));
-    default: return equal_objects(L, a, b);
+    case K_TUPLE:
+        return equal_lists(m, a, b, depth);
+    case K_DICT:
+        return equal_dicts(m, a, b, depth);
+    case K_RANGE:
+        return equal_ranges(lua_touserdata(L, a), lua_touserdata(L, b));
+    default:
+        return equal_objects(L, a, b);
     }
 }
 
@@ -219,7 +242,8 @@ static bool less(struct machine *m, int a, int b, const char *op, int depth)
         undefined_raise(m, b);
     enum kind k = object_kind(L, a), l = object_kind(L, b);
     if (depth > VALUES_MAX_DEPTH)
-        error_raise(m, "RecursionError", "maximum recursion depth exceeded in comparison");
+        error_raise(m, "RecursionError",
+                    "maximum recursion depth exceeded in comparison");
     machine_stack(m, 10);
     if (k == l && (k == K_LIST || k == K_TUPLE))
         return less_lists(m, a, b, op, depth);
@@ -232,8 +256,8 @@ static bool less(struct machine *m, int a, int b, const char *op, int depth)
         return lua_lessthan(L, a, b);
 #endif
     }
-    error_raise(m, "TypeError", "'%s' not supported between instances of '%s' and '%s'", op,
-                object_type_name(L, a), object_type_name(L, b));
+    error_raise(m, "TypeError", "'%s' not supported between instances of '%s' and '%s'",
+                op, object_type_name(L, a), object_type_name(L, b));
 }
 
 bool values_less(struct machine *m, int a, int b, const char *op)
@@ -247,7 +271,8 @@ static bool text_contains(struct machine *m, struct str s, int item)
 {
     struct str t = object_text(m->L, item);
     if (!t.p)
-        error_raise(m, "TypeError", "'in <string>' requires string as left operand, not %s",
+        error_raise(m, "TypeError",
+                    "'in <string>' requires string as left operand, not %s",
                     object_type_name(m->L, item));
     return t.n == 0 || memmem(s.p, s.n, t.p, t.n) != NULL;
 }
@@ -285,8 +310,10 @@ bool values_contains(struct machine *m, int container, int item)
         return text_contains(m, s, item);
     switch (object_kind(L, container)) {
     case K_LIST:
-    case K_TUPLE: return list_contains(m, container, item);
-    case K_RANGE: return range_contains(L, lua_touserdata(L, container), item);
+    case K_TUPLE:
+        return list_contains(m, container, item);
+    case K_RANGE:
+        return range_contains(L, lua_touserdata(L, container), item);
     case K_KWARGS:
     case K_DICT: {
         if (lua_isnil(L, item))
@@ -297,7 +324,9 @@ bool values_contains(struct machine *m, int container, int item)
         return is;
     }
     case K_MISSING:
-    case K_UNDEFINED: undefined_check(m, container); return false;
+    case K_UNDEFINED:
+        undefined_check(m, container);
+        return false;
     default:
         error_raise(m, "TypeError", "argument of type '%s' is not iterable",
                     object_type_name(L, container));
@@ -353,7 +382,8 @@ void values_push_key(struct machine *m, int dict, int i)
     else if (lua_istable(L, i) && object_kind(L, i) == K_TUPLE)
         push_equal_tuple(m, dict, i);
     else if (lua_isnil(L, i) || lua_isnumber(L, i) ||
-             (lua_istable(L, i) && (object_kind(L, i) == K_LIST || object_kind(L, i) == K_DICT)))
+             (lua_istable(L, i) &&
+              (object_kind(L, i) == K_LIST || object_kind(L, i) == K_DICT)))
         error_raise(m, "TypeError", "unhashable type: '%s'", object_type_name(L, i));
     else
         lua_pushvalue(L, i);
@@ -389,19 +419,26 @@ lua_Integer values_length(struct machine *m, int i)
         return (lua_Integer)unicode_length(s);
     switch (object_kind(L, i)) {
     case K_LIST:
-    case K_TUPLE: return values_list_length(L, i);
+    case K_TUPLE:
+        return values_list_length(L, i);
     case K_KWARGS:
-    case K_DICT: return count_items(L, i);
-    case K_RANGE: return ((struct range *)lua_touserdata(L, i))->n;
-    case K_LOOP: return ((struct loop *)lua_touserdata(L, i))->n;
+    case K_DICT:
+        return count_items(L, i);
+    case K_RANGE:
+        return ((struct range *)lua_touserdata(L, i))->n;
+    case K_LOOP:
+        return ((struct loop *)lua_touserdata(L, i))->n;
     case K_MISSING:
-    case K_UNDEFINED: undefined_check(m, i); return 0;
+    case K_UNDEFINED:
+        undefined_check(m, i);
+        return 0;
     case K_FUNCTION:
     case K_OBJECT:
         if (lua_type(L, i) != LUA_TFUNCTION && has_length(L, i))
             return luaL_len(L, i);
         return -1;
-    default: return -1;
+    default:
+        return -1;
     }
 }
 
@@ -411,7 +448,8 @@ static lua_Integer range_items(struct machine *m, const struct range *r)
 {
     lua_State *L = m->L;
     if (r->n > MAX_RANGE_ITEMS)
-        error_raise(m, "OverflowError", "range of %lld items is too large", (long long)r->n);
+        error_raise(m, "OverflowError", "range of %lld items is too large",
+                    (long long)r->n);
     value_push_list(L, (int)r->n);
     for (lua_Integer k = 0; k < r->n; k++) {
         lua_pushinteger(L, r->start + k * r->step);
@@ -456,13 +494,16 @@ lua_Integer values_items(struct machine *m, int i)
     }
     switch (object_kind(L, i)) {
     case K_LIST:
-    case K_TUPLE: return values_list_length(L, i);
+    case K_TUPLE:
+        return values_list_length(L, i);
     case K_KWARGS:
     case K_DICT:
         object_push_keys(L, i);
         n = values_list_length(L, -1);
         break;
-    case K_RANGE: n = range_items(m, lua_touserdata(L, i)); break;
+    case K_RANGE:
+        n = range_items(m, lua_touserdata(L, i));
+        break;
     case K_GENERATOR:
         take_generator(L, i);
         n = values_list_length(L, -1);
@@ -473,7 +514,8 @@ lua_Integer values_items(struct machine *m, int i)
         value_push_list(L, 0);
         break;
     default:
-        error_raise(m, "TypeError", "'%s' object is not iterable", object_type_name(L, i));
+        error_raise(m, "TypeError", "'%s' object is not iterable",
+                    object_type_name(L, i));
     }
     lua_replace(L, i);
     return n;

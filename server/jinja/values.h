@@ -9,8 +9,9 @@ enum { VALUES_MAX_DEPTH = 100 };
 
 /* --- undefined.c --- */
 
-/* Each pushes an Undefined: for a name (whose string is at `name`), for what an object lacks,
-   with a hint (name 0: none; is_plain: of the default kind whatever the policy). */
+/* Each pushes an Undefined: for a name (whose string is at `name`), for what an object
+   lacks, with a hint (name 0: none; is_plain: of the default kind whatever the policy).
+ */
 void undefined_push_name(struct machine *m, int name);
 void undefined_push_attribute(struct machine *m, int object, int key);
 void undefined_push_hint(struct machine *m, int hint, int name, bool is_plain);
@@ -38,12 +39,14 @@ bool values_contains(struct machine *m, int container, int item);
 lua_Integer values_length(struct machine *m, int i);
 lua_Integer values_list_length(lua_State *L, int i);
 
-/* Replaces the value at i by a table with its items at 1..n (a list stays itself) and returns
-   n. Raises when it can't be gone through. Generators and objects must have been forced. */
+/* Replaces the value at i by a table with its items at 1..n (a list stays itself) and
+   returns n. Raises when it can't be gone through. Generators and objects must have been
+   forced. */
 lua_Integer values_items(struct machine *m, int i);
 
-/* Pushes the value at i as a key of the dict: a Markup as its text, True as 1 where the dict has
-   that, a tuple as the equal one that is there. Raises for what can't be a key. */
+/* Pushes the value at i as a key of the dict: a Markup as its text, True as 1 where the
+   dict has that, a tuple as the equal one that is there. Raises for what can't be a key.
+ */
 void values_push_key(struct machine *m, int dict, int i);
 /* Pushes dict[the value at i], or nil. */
 void values_push_item(struct machine *m, int dict, int i);
@@ -83,12 +86,13 @@ enum attribute_result {
     ATTRIBUTE_SLOW     /* only Lua can tell: an __index function */
 };
 
-/* object.key as Jinja looks it up (attribute, then item), or object[key] (is_item). Neither
-   index may be relative. */
-enum attribute_result attribute_find(struct machine *m, int object, int key, bool is_item);
+/* object.key as Jinja looks it up (attribute, then item), or object[key] (is_item).
+   Neither index may be relative. */
+enum attribute_result attribute_find(struct machine *m, int object, int key,
+                                     bool is_item);
 
-/* The same, an Undefined where nothing is found, a bound method for a method. Pushes one value;
-   false: it is ATTRIBUTE_SLOW and nothing was pushed. */
+/* The same, an Undefined where nothing is found, a bound method for a method. Pushes one
+   value; false: it is ATTRIBUTE_SLOW and nothing was pushed. */
 bool attribute_get(struct machine *m, int object, int key, bool is_item);
 
 /* Binds function and self (the two top values) into one. */

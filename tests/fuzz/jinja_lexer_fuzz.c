@@ -1,5 +1,5 @@
-/* Fuzzes jinja/lexer.h: any bytes become tokens with rising lines that end in T_EOF or T_ERROR.
-   The first byte chooses the delimiters and the options. */
+/* Fuzzes jinja/lexer.h: any bytes become tokens with rising lines that end in T_EOF or
+   T_ERROR. The first byte chooses the delimiters and the options. */
 #include "jinja/lexer.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,9 +7,12 @@
 static struct lexer_options options_by(uint8_t flags)
 {
     struct lexer_options o = {
-        .block_start = STR("{%"), .block_end = STR("%}"),
-        .variable_start = STR("{{"), .variable_end = STR("}}"),
-        .comment_start = STR("{#"), .comment_end = STR("#}"),
+        .block_start = STR("{%"),
+        .block_end = STR("%}"),
+        .variable_start = STR("{{"),
+        .variable_end = STR("}}"),
+        .comment_start = STR("{#"),
+        .comment_end = STR("#}"),
         .newline = flags & 1 ? STR("\r\n") : STR("\n"),
         .trim_blocks = (flags & 2) != 0,
         .lstrip_blocks = (flags & 4) != 0,

@@ -1,5 +1,5 @@
-/* Fuzzes jinja/parser.h and jinja/compiler.h: any bytes become code, or an error with a line and
-   a message. The first byte chooses extensions and autoescape. */
+/* Fuzzes jinja/parser.h and jinja/compiler.h: any bytes become code, or an error with a
+   line and a message. The first byte chooses extensions and autoescape. */
 #include "jinja/compiler.h"
 #include "jinja/lexer.h"
 #include "jinja/template.h"
@@ -19,12 +19,17 @@ static void check(bool is_right)
         abort();
 }
 
-static void compile(struct template *t, const struct parser_options *po, bool is_autoescaped)
+static void compile(struct template *t, const struct parser_options *po,
+                    bool is_autoescaped)
 {
     static const struct lexer_options lo = {
-        .block_start = {"{%", 2}, .block_end = {"%}", 2},
-        .variable_start = {"{{", 2}, .variable_end = {"}}", 2},
-        .comment_start = {"{#", 2}, .comment_end = {"#}", 2}, .newline = {"\n", 1},
+        .block_start = {"{%", 2},
+        .block_end = {"%}", 2},
+        .variable_start = {"{{", 2},
+        .variable_end = {"}}", 2},
+        .comment_start = {"{#", 2},
+        .comment_end = {"#}", 2},
+        .newline = {"\n", 1},
     };
     struct compiler_names names = {has_name, has_name, NULL};
     struct token_list tokens;
@@ -44,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     uint8_t flags = data[0];
     struct template t = {.source = {(const char *)data + 1, size - 1}};
-    struct parser_options po = {(flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0,
+    struct parser_options po = {(flags & 1) != 0, (flags & 2) != 0,  (flags & 4) != 0,
                                 (flags & 8) != 0, (flags & 16) != 0, (flags & 32) != 0};
     compile(&t, &po, (flags & 64) != 0);
     arena_free(&t.arena);

@@ -1,6 +1,7 @@
-/* Fuzzes the whole of cflask.jinja: any bytes are a template, which renders or fails with one of
-   the library's errors. Up to three more templates follow it, split at NUL bytes, under the names
-   a, b and c. The first byte chooses autoescape, the kind of Undefined and the extensions. */
+/* Fuzzes the whole of cflask.jinja: any bytes are a template, which renders or fails with
+   one of the library's errors. Up to three more templates follow it, split at NUL bytes,
+   under the names a, b and c. The first byte chooses autoescape, the kind of Undefined
+   and the extensions. */
 #include "base/value.h"
 #include "jinja/jinja.h"
 #include <stdint.h>
@@ -27,7 +28,8 @@ static const char *const harness =
     "    if turns > 3 then error({type = 'Stopped', message = ''}) end\n"
     "  end\n"
     "  local ok, result = pcall(function()\n"
-    "    return env:get_template('main'):render {s = 'text <b>', n = 3, x = 2.5, t = true,\n"
+    "    return env:get_template('main'):render {s = 'text <b>', n = 3, x = 2.5, t = "
+    "true,\n"
     "      l = {3, 1, 2}, d = {k = 'v', w = {1}}, u = {{name = 'b', age = 2},\n"
     "      {name = 'A', age = 1}}, z = jinja.Markup('<i>')}\n"
     "  end)\n"

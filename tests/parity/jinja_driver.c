@@ -1,4 +1,5 @@
-/* Runs a Lua script with cflask.jinja at hand and no server: jinja_driver SCRIPT [ARGS]. */
+/* Runs a Lua script with cflask.jinja at hand and no server: jinja_driver SCRIPT [ARGS].
+ */
 #include "base/value.h"
 #include "jinja/jinja.h"
 #include <stdio.h>

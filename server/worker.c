@@ -21,6 +21,7 @@ static struct event_base *base;
 struct serving {
     struct conns *conns;
     struct options options;
+    struct event *interrupt, *terminate;
     bool is_over;     /* the loop is to end */
     bool is_at_once;  /* SIGINT: what runs is dropped */
     bool is_draining; /* SIGTERM: what runs has SHUTDOWN_TIMEOUT */
@@ -109,18 +110,23 @@ static void wait_for_end(struct serving *s)
     }
 }
 
+/* Before the start is announced: whoever reads that may stop us at once. */
+static void catch_signals(struct serving *s)
+{
+    s->interrupt = evsignal_new(base, SIGINT, on_interrupt, s);
+    s->terminate = evsignal_new(base, SIGTERM, on_terminate, s);
+    event_add(s->interrupt, NULL);
+    event_add(s->terminate, NULL);
+}
+
 static void run_until_stopped(struct serving *s)
 {
-    struct event *interrupt = evsignal_new(base, SIGINT, on_interrupt, s);
-    struct event *terminate = evsignal_new(base, SIGTERM, on_terminate, s);
-    event_add(interrupt, NULL);
-    event_add(terminate, NULL);
     while (!s->is_over && !s->is_draining)
         event_base_loop(base, 0);
     if (!s->is_at_once)
         wait_for_end(s);
-    event_free(interrupt);
-    event_free(terminate);
+    event_free(s->interrupt);
+    event_free(s->terminate);
 }
 
 /* ---- starting ---- */
@@ -192,6 +198,7 @@ int worker_serve_lua(lua_State *L)
         close(fd);
         return fail(L, "out of memory");
     }
+    catch_signals(&s);
     lua_getfield(L, 1, "on_listening");
     if (lua_isfunction(L, -1)) {
         lua_pushstring(L, url);

@@ -6,8 +6,9 @@ local paths = require "cflask.paths"
 local config = {}
 local Config = {}
 
--- Flask's keys that have a default, and ours that the C core's table of limits lacks.
-local DEFAULTS = {
+-- The limits of the C core, Flask's keys that have a default, and ours.
+local DEFAULTS = core.config_defaults()
+for key, value in pairs{
     DEBUG = false,
     TESTING = false,
     SESSION_COOKIE_NAME = "session",
@@ -17,9 +18,6 @@ local DEFAULTS = {
     SESSION_COOKIE_PARTITIONED = false,
     SESSION_REFRESH_EACH_REQUEST = true,
     PERMANENT_SESSION_LIFETIME = 31 * 24 * 3600,
-    MAX_CONTENT_LENGTH = 16 * 1024 * 1024,
-    MAX_FORM_MEMORY_SIZE = 500000,
-    MAX_FORM_PARTS = 1000,
     MAX_COOKIE_SIZE = 4093,
     APPLICATION_ROOT = "/",
     PREFERRED_URL_SCHEME = "http",
@@ -29,16 +27,15 @@ local DEFAULTS = {
     HANDLER_CPU_LIMIT = 10,
     STATIC_DOTFILES = false,
     STRICT_GLOBALS = true,
-}
+} do
+    DEFAULTS[key] = value
+end
 
 -- Keys without a default value.
 local OTHERS = {
     "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH",
     "SEND_FILE_MAX_AGE_DEFAULT", "SERVER_NAME", "TRUSTED_HOSTS", "TEMPLATES_AUTO_RELOAD",
     "TRAP_BAD_REQUEST_ERRORS", "PROPAGATE_EXCEPTIONS", "HANDLER_TIME_SLICE", "PROXY_FIX",
-    "HEADER_TIMEOUT", "BODY_TIMEOUT", "WRITE_TIMEOUT", "KEEPALIVE_TIMEOUT",
-    "REQUEST_TIMEOUT", "SHUTDOWN_TIMEOUT", "MAX_HEADER_SIZE", "MAX_HEADER_COUNT",
-    "MAX_CONNECTIONS",
 }
 
 -- The types of the keys that the server reads; false stands for "switched off".
@@ -239,9 +236,6 @@ function config.new(root_path)
     local settings = {}
     for key, value in pairs(DEFAULTS) do
         settings[key] = value
-    end
-    for _, limit in ipairs(core.options and core.options() or {}) do
-        settings[limit.key] = limit.default
     end
     return setmetatable(settings, {__index = Config, root_path = root_path,
                                    __name = "config"})

@@ -41,6 +41,13 @@ describe("app.config", function()
         assert.equal("Lax", config.SESSION_COOKIE_SAMESITE)
     end)
 
+    it("has each limit of the server, with its default", function()
+        for _, limit in ipairs(core.option_table()) do
+            assert.equal(limit.default, config[limit.key], limit.key)
+        end
+        assert.equal(60, config.REQUEST_TIMEOUT)
+    end)
+
     it("can be gone through with pairs", function()
         local seen = {}
         for key in pairs(config) do

@@ -445,7 +445,7 @@ def _(t):
     client.send(b"GET /big/100000000 HTTP/1.1\r\nHost: a\r\n\r\n")
     client.head()
     time.sleep(1)
-    server.grew(before, 110000 + MEMORY, "it")
+    server.grew(before, 110000 + MEMORY, "a large text")
 
 
 @case("What is sent while an answer is not read is not taken in", row=48)
@@ -462,7 +462,7 @@ def _(t):
     except OSError:
         pass
     check(client.n_sent < 32 * MIB, "%d bytes were taken", client.n_sent)
-    server.grew(before, 4000 + MEMORY, "it")
+    server.grew(before, 4000 + MEMORY, "a sender")
 
 
 @case("A pipeline of large answers that are not read costs little", rows=(48, 53))
@@ -473,7 +473,7 @@ def _(t):
     client = t.connect(server, receive_buffer=8192)
     client.send(b"GET /big/20000000 HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
     time.sleep(1.5)
-    server.grew(before, 30000 + MEMORY, "it")
+    server.grew(before, 30000 + MEMORY, "a pipeline")
 
 
 # ---- connections and descriptors ----

@@ -108,7 +108,7 @@ def _(t):
         large.take()
         start = time.monotonic()
         t.is_serving(t.calm)
-        check(time.monotonic() - start < 1, "it took %.2f s", time.monotonic() - start)
+        check(time.monotonic() - start < (5 if IS_SANITIZED else 1), "it took %.2f s", time.monotonic() - start)
 
 
 @case("A hundred streams at once each get their own bytes")

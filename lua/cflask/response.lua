@@ -163,6 +163,52 @@ function get.mimetype_params(response)
     return params
 end
 
+-- ## Cookies
+
+local DELETE_OPTIONS = {
+    path = true, domain = true, secure = true, httponly = true, samesite = true,
+    partitioned = true,
+}
+local SET_OPTIONS = {max_age = true, expires = true}
+for key in pairs(DELETE_OPTIONS) do
+    SET_OPTIONS[key] = true
+end
+
+-- Browsers drop larger cookies without a word.
+local function warn_of_size(response, name)
+    local app = core.current_app()
+    local limit = app and app.config.MAX_COOKIE_SIZE
+    local fields = response.headers:getlist("Set-Cookie")
+    local size = #fields[#fields]
+    if limit and limit > 0 and size > limit then
+        app.logger:warning("the cookie %s is too large: it has %d bytes, MAX_COOKIE_SIZE is "
+                           .. "%d; browsers may ignore it", name, size, limit)
+    end
+end
+
+-- Calls the core's method, whose errors are placed at the app's line.
+local function write_cookie(write, response, name, ...)
+    local is_fine, message = pcall(write, response, name, ...)
+    if not is_fine then
+        misuse.fail("%s", message)
+    end
+    warn_of_size(response, name)
+end
+
+-- r:set_cookie(name, value, options) and r:delete_cookie(name, options): see "Responses" in
+-- API.md. A misspelt option raises: a cookie that lacks `httponly` for that would be unsafe.
+local core_set, core_delete = methods.set_cookie, methods.delete_cookie
+
+function methods.set_cookie(response, name, value, options)
+    options = misuse.options(options, SET_OPTIONS, "set_cookie")
+    write_cookie(core_set, response, name, value, options)
+end
+
+function methods.delete_cookie(response, name, options)
+    options = misuse.options(options, DELETE_OPTIONS, "delete_cookie")
+    write_cookie(core_delete, response, name, options)
+end
+
 -- ## JSON
 
 function get.is_json(response)

@@ -480,6 +480,28 @@ describe("cookies", function()
         assert.is_nil(r.headers["Set-Cookie"]:find("[\r\n]"))
         assert.is_string(failure(r.set_cookie, r, "na\r\nme", "x"))
     end)
+
+    it("take no misspelt option", function()
+        local r = flask.Response("")
+        assert.equal("set_cookie has no option \"http_only\"; did you mean httponly?",
+                     failure(r.set_cookie, r, "a", "b", {http_only = true}):match("set_cookie.*"))
+        assert.is_string(failure(r.delete_cookie, r, "a", {max_age = 3}))
+        assert.is_false(r.headers:has("Set-Cookie"))
+    end)
+
+    it("are warned of when browsers would drop them", function()
+        local app, warned = flask.Flask("shop"), {}
+        app.logger.warning = function(_, format, ...) table.insert(warned, format:format(...)) end
+        app:test_request_context("/", function()
+            local r = flask.Response("")
+            r:set_cookie("small", ("x"):rep(4000))
+            r:set_cookie("large", ("x"):rep(4093))
+            app.config.MAX_COOKIE_SIZE = false
+            r:set_cookie("any", ("x"):rep(9000))
+        end)
+        assert.equal(1, #warned)
+        assert.truthy(warned[1]:find("the cookie large is too large", 1, true))
+    end)
 end)
 
 describe("conditional answers", function()

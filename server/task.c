@@ -1,8 +1,8 @@
 /* STEP 5: the coroutine in which an app's code runs: start, park, wake, end.
 
-   A task owns one coroutine. Each hook, view, handler and body function of a request is a call
-   of its own on it. No pcall stands around them: a failed coroutine keeps its frames for the
-   debugger, and the next call gets a fresh one. */
+   A task owns one coroutine. Each hook, view, handler and body function of a request is a
+   call of its own on it. No pcall stands around them: a failed coroutine keeps its frames
+   for the debugger, and the next call gets a fresh one. */
 #include "task.h"
 
 #include <assert.h>
@@ -20,16 +20,16 @@ static struct {
 
 static char wait_mark; /* its address is the mark */
 
-/* In the loop's next round, by a timer: an event made active from its own callback would be
-   called again before any socket is looked at. */
+/* In the loop's next round, by a timer: an event made active from its own callback would
+   be called again before any socket is looked at. */
 static void schedule(void)
 {
     const struct timeval now = {0, 0};
     event_add(&ready.event, &now);
 }
 
-/* Runs what was ready when it began; what becomes ready meanwhile comes in the next round, so
-   that tasks which wake one another can't keep the loop from its sockets. */
+/* Runs what was ready when it began; what becomes ready meanwhile comes in the next
+   round, so that tasks which wake one another can't keep the loop from its sockets. */
 static void run_ready(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
@@ -286,15 +286,35 @@ static void push_obstacle(lua_State *L)
     lua_pushliteral(L, "a C function");
 }
 
+bool task_can_wait(lua_State *L)
+{
+    return current && current->n_forbidden == 0 && lua_isyieldable(L);
+}
+
 void task_check_wait(lua_State *L)
 {
     if (!current)
         luaL_error(L, "nothing can wait here: there is no request, and no task");
-    if (lua_isyieldable(L))
+    if (task_can_wait(L))
         return;
-    push_obstacle(L);
+    lua_State *obstacle = current->n_forbidden > 0 ? current->obstacle : L;
+    push_obstacle(obstacle);
+    if (obstacle != L)
+        lua_xmove(obstacle, L, 1);
     luaL_error(L, "can't wait inside a callback of '%s', which can't be interrupted",
                lua_tostring(L, -1));
+}
+
+void task_forbid_waits(lua_State *L)
+{
+    if (current && current->n_forbidden++ == 0)
+        current->obstacle = L;
+}
+
+void task_allow_waits(void)
+{
+    if (current && --current->n_forbidden == 0)
+        current->obstacle = NULL;
 }
 
 void task_push_wait_mark(lua_State *L)

@@ -10,8 +10,8 @@ struct app;
 struct exchange;
 struct event_base;
 
-/* What flask.request, flask.g and flask.current_app find: one for each request, and one for
-   each task that has none. Child tasks share their parent's. */
+/* What flask.request, flask.g and flask.current_app find: one for each request, and one
+   for each task that has none. Child tasks share their parent's. */
 struct context {
     struct app *app;           /* NULL outside of any app */
     struct exchange *exchange; /* NULL outside of a request */
@@ -22,8 +22,8 @@ struct context {
 enum outcome {
     OUTCOME_DONE,   /* the function has returned; its results are on task->co's stack */
     OUTCOME_PARKED, /* it waits; task->go_on will be called when the wait is over */
-    OUTCOME_FAILED  /* it raised; the error is on top of task->co's stack, below it the dead
-                       frames, still readable */
+    OUTCOME_FAILED  /* it raised; the error is on top of task->co's stack, below it the
+                       dead  frames, still readable */
 };
 
 enum task_state {
@@ -41,13 +41,16 @@ struct task {
     enum task_state state;
     int n_values; /* READY: how many values on co's stack the wait returns */
     struct context *context;
-    void (*go_on)(struct task *task); /* called from the event loop after task_wake */
+    void (*go_on)(struct task *task);  /* called from the event loop after task_wake */
     void (*cancel)(struct task *task); /* ends what the task waits for, or NULL */
-    void (*release)(struct task *task); /* frees a child that its parent's end has ended */
-    void *waits_for;                   /* for whoever set `cancel` */
-    struct event *timer;               /* of a wait with an end in time, or NULL */
+    void (*release)(
+        struct task *task); /* frees a child that its parent's end has ended */
+    void *waits_for;        /* for whoever set `cancel` */
+    struct event *timer;    /* of a wait with an end in time, or NULL */
     struct task *parent, *children, *next_child;
     struct task *next_ready;
+    lua_State *obstacle; /* see task_forbid_waits */
+    int n_forbidden;
 };
 
 /* Once for each process, before all else: the event loop in which tasks are woken. */
@@ -56,27 +59,29 @@ void tasks_open(struct event_base *base);
 /* Forgets the event loop. No task may be left. */
 void tasks_close(void);
 
-/* Makes *t an idle task with a fresh coroutine of L. May raise only Lua's memory error: call
-   it protected or at a place where nothing can be lost. The task must not move in memory. */
+/* Makes *t an idle task with a fresh coroutine of L. May raise only Lua's memory error:
+   call it protected or at a place where nothing can be lost. The task must not move in
+   memory. */
 void task_init(struct task *t, lua_State *L, struct context *context,
                void (*go_on)(struct task *task));
 
-/* The one door into an app's code: calls the function below the top nargs values of t->co, or
-   goes on with a parked one, giving it the values. */
+/* The one door into an app's code: calls the function below the top nargs values of
+   t->co, or goes on with a parked one, giving it the values. */
 enum outcome task_resume(struct task *t, int nargs);
 
-/* Wakes a parked task: the top `n` values of t->co become the results of its wait. It goes on
-   from the event loop, never inside this call. */
+/* Wakes a parked task: the top `n` values of t->co become the results of its wait. It
+   goes on from the event loop, never inside this call. */
 void task_wake(struct task *t, int n);
 
 /* Has an idle task's go_on called from the event loop, in its turn. */
 void task_requeue(struct task *t);
 
-/* Gives a dead task a fresh coroutine; the dead one stays as long as something refers to it. */
+/* Gives a dead task a fresh coroutine; the dead one stays as long as something refers to
+ * it. */
 void task_renew(struct task *t);
 
-/* Ends whatever the task and its children do and gives the coroutine back. The task is then
-   as before task_init. */
+/* Ends whatever the task and its children do and gives the coroutine back. The task is
+   then as before task_init. */
 void task_end(struct task *t);
 
 /* Ends what the task does, as task_end, but leaves it idle with a usable coroutine. */
@@ -97,19 +102,28 @@ void context_push_locals(lua_State *L, struct context *context);
 /* Forgets the locals: the context's end. */
 void context_clear(lua_State *L, struct context *context);
 
-/* For C functions that wait: checks that L can wait here (raises an error that names the C
-   function in the way), and returns what the C function must return. What it waits for calls
-   task_wake(task_current()) later. */
+/* Whether a C function called by L can wait. */
+bool task_can_wait(lua_State *L);
+
+/* For C functions that wait: checks that L can wait here (raises an error that names the
+   C function in the way), and returns what the C function must return. What it waits for
+   calls task_wake(task_current()) later. */
 void task_check_wait(lua_State *L);
 int task_park(lua_State *L);
 
-/* The value that every wait yields first: a wait inside an app's own coroutine is told from
-   the app's own yields by it. */
+/* L is about to resume a coroutine of the app's from inside a C function that can't
+   yield: until task_allow_waits, waits of the running task are refused, naming that
+   function. Calls nest. Nothing happens without a task. */
+void task_forbid_waits(lua_State *L);
+void task_allow_waits(void);
+
+/* The value that every wait yields first: a wait inside an app's own coroutine is told
+   from the app's own yields by it. */
 void task_push_wait_mark(lua_State *L);
 
-/* Runs the tasks that are ready and waits for events until *is_done: how a caller outside of
-   any task (the test client, a command) waits for one. False when nothing is left that could
-   happen. */
+/* Runs the tasks that are ready and waits for events until *is_done: how a caller outside
+   of any task (the test client, a command) waits for one. False when nothing is left that
+   could happen. */
 bool tasks_run_until(const bool *is_done);
 
 struct event_base *tasks_base(void);

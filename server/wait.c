@@ -1,31 +1,33 @@
-/* Waiting: sleep, gather, timeout, spawn; and running functions in contexts of their own. */
+/* Waiting: sleep, gather, timeout, spawn; and running functions in contexts of their own.
+ */
 #include "wait.h"
 
 #include "log.h"
 #include <event2/event.h>
 #include <string.h>
 
-/* A task that another one, or nobody, waits for. A userdata, which the registry keeps alive
-   until the task is over. */
+/* A task that another one, or nobody, waits for. A userdata, which the registry keeps
+   alive until the task is over. */
 struct child {
     struct task task; /* first */
     int self;         /* registry reference */
     int n_args;       /* to start with */
     bool is_started;
-    int index;        /* of a gather: which function */
+    int index;           /* of a gather: which function */
     struct group *group; /* NULL: spawned, or run to its end by wait_run */
     struct context own;
     struct child *next, *previous; /* spawned ones */
-    bool *is_done;       /* wait_run: where it tells */
+    bool *is_done;                 /* wait_run: where it tells */
     bool has_failed;
 };
 
-/* The children that a parked task waits for. A userdata on the waiting function's stack. */
+/* The children that a parked task waits for. A userdata on the waiting function's stack.
+ */
 struct group {
     struct task *parent;
-    int left;     /* children that run */
+    int left; /* children that run */
     int n;
-    int results;  /* registry reference of a table: the first result of each */
+    int results;    /* registry reference of a table: the first result of each */
     bool gives_all; /* timeout: one child, all its results */
 };
 
@@ -45,9 +47,10 @@ static void release(struct task *task)
 
 static void child_go_on(struct task *task);
 
-/* Makes a child of the function at `index` and the n_args values behind it. It starts from
-   the event loop. */
-static struct child *new_child(lua_State *L, int index, int n_args, struct context *context)
+/* Makes a child of the function at `index` and the n_args values behind it. It starts
+   from the event loop. */
+static struct child *new_child(lua_State *L, int index, int n_args,
+                               struct context *context)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     lua_State *main = lua_tothread(L, -1);
@@ -143,7 +146,8 @@ static void cancel_group(struct task *parent)
 static struct group *new_group(lua_State *L, int n)
 {
     struct group *g = lua_newuserdatauv(L, sizeof *g, 0);
-    *g = (struct group){.parent = task_current(), .left = n, .n = n, .results = LUA_NOREF};
+    *g =
+        (struct group){.parent = task_current(), .left = n, .n = n, .results = LUA_NOREF};
     lua_newtable(L);
     g->results = luaL_ref(L, LUA_REGISTRYINDEX);
     g->parent->waits_for = g;
@@ -343,7 +347,8 @@ static void child_go_on(struct task *task)
 
 /* ---- running to the end ---- */
 
-static int run(lua_State *L, int index, int n_args, struct context *context, struct app *app)
+static int run(lua_State *L, int index, int n_args, struct context *context,
+               struct app *app)
 {
     bool is_done = false;
     if (task_current())
@@ -381,18 +386,37 @@ static int run_task(lua_State *L)
     return wait_run(L, 1, lua_gettop(L) - 1, NULL);
 }
 
-/* can_wait() -> true; or false, what stands in the way */
+/* can_wait() -> whether the caller can */
 static int can_wait(lua_State *L)
 {
-    lua_pushboolean(L, task_current() && lua_isyieldable(L));
+    lua_pushboolean(L, task_can_wait(L));
     return 1;
+}
+
+/* forbid_waits(): around coroutine.resume where the caller can't yield; see task.h */
+static int forbid_waits(lua_State *L)
+{
+    task_forbid_waits(L);
+    return 0;
+}
+
+static int allow_waits(lua_State *L)
+{
+    (void)L;
+    task_allow_waits();
+    return 0;
 }
 
 void wait_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"_sleep", sleep_lua},   {"_gather", gather},
-                                         {"_timeout", timeout},   {"_spawn", spawn},
-                                         {"run_task", run_task},  {"can_wait", can_wait},
+    static const luaL_Reg functions[] = {{"_sleep", sleep_lua},
+                                         {"_gather", gather},
+                                         {"_timeout", timeout},
+                                         {"_spawn", spawn},
+                                         {"run_task", run_task},
+                                         {"can_wait", can_wait},
+                                         {"forbid_waits", forbid_waits},
+                                         {"allow_waits", allow_waits},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     task_push_wait_mark(L);

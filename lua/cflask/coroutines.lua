@@ -13,17 +13,12 @@ local coroutines = {}
 -- Coroutines that stand in a wait: nobody but the wait itself may resume them.
 local waiting = setmetatable({}, {__mode = "k"})
 
-local CANNOT = "a wait inside a coroutine whose resumer can't yield (a callback of "
-    .. "string.gsub, table.sort or the like)"
-
 local pass_outward
 
 -- What resume() returns: waits are passed on until the coroutine yields, returns or fails.
 local function settle(co, is_fine, first, ...)
     if not is_fine or first ~= WAIT or status(co) == "dead" then
         return is_fine, first, ...
-    elseif isyieldable and not isyieldable() then
-        return false, CANNOT
     end
     return pass_outward(co, first, ...)
 end
@@ -39,10 +34,19 @@ function pass_outward(co, ...)
     return go_on(co, raw_yield(...))
 end
 
--- coroutine.resume, for which waits are not to be seen.
+local function allow_again(...)
+    core.allow_waits()
+    return ...
+end
+
+-- coroutine.resume, for which waits are not to be seen. Where the caller itself can't yield
+-- (a callback of string.gsub, say), a wait could not be passed on: it is an error there.
 function coroutines.resume(co, ...)
     if waiting[co] then
         return false, "cannot resume a coroutine that waits"
+    elseif isyieldable and not isyieldable() then
+        core.forbid_waits()
+        return allow_again(raw_resume(co, ...))
     end
     return settle(co, raw_resume(co, ...))
 end
@@ -105,6 +109,8 @@ function coroutines.stream(fn)
     local function write(text)
         if type(text) ~= "string" then
             error("write needs a string, not a " .. type(text), 2)
+        elseif not core.can_wait() then
+            error("write can't wait inside a callback of a C function", 2)
         end
         raw_yield(WAIT, CHUNK, text)
     end

@@ -59,8 +59,14 @@ end
 
 local ESCAPES = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&#34;"}
 
--- In debug mode: a page with the traceback.
+-- In debug mode: a page with the traceback, or JSON for clients that prefer it.
 local function debug_page(text)
+    if core.wants_json() then
+        local response = core.jsonify{code = 500, name = "Internal Server Error",
+                                      description = text}
+        response.status_code = 500
+        return response
+    end
     local safe = text:gsub('[&<>"]', ESCAPES)
     return core.Response(([[<!doctype html>
 <html lang=en>

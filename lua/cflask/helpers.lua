@@ -51,7 +51,8 @@ function helpers.jsonify(...)
     elseif count > 1 then
         value = core.json.array{...}
     end
-    return core.jsonify(value)
+    local is_fine, response = pcall(core.jsonify, value)
+    return is_fine and response or misuse.fail("jsonify: %s", response)
 end
 
 -- flask.stream(fn(write)): a body for which fn is called once; write(text) sends and waits

@@ -1,4 +1,6 @@
 -- Errors about how the API was used: one line that names the caller's file and line.
+local core = require "cflask.core"
+
 local misuse = {}
 
 -- The chunk name that all our modules share up to the last slash, as in "@lua/cflask/".
@@ -28,7 +30,15 @@ function misuse.fail(message, ...)
         message = message:format(...)
     end
     local level = outer_level()
-    error(message, level or 0)
+    if level then
+        error(message, level)
+    end
+    -- `return flask.redirect(3)` is a tail call: the view's frame, and so its line, is gone.
+    if core.has_request_context() and core.request.url_rule then
+        message = ("%s (in the view of %s %s)"):format(message, core.request.method,
+                                                       core.request.url_rule)
+    end
+    error(message, 0)
 end
 
 -- "file:line" of the nearest caller outside our modules, or nil. For errors that are found

@@ -147,7 +147,8 @@ local function body_of(options)
     elseif options.files then
         return wire.encode_multipart(options.form, options.files)
     elseif options.json ~= nil then
-        return core.json.encode(options.json), "application/json"
+        local is_fine, text = pcall(core.json.encode, options.json)
+        return is_fine and text or misuse.fail("json = ...: %s", text), "application/json"
     elseif options.form then
         return wire.encode_form(options.form), "application/x-www-form-urlencoded"
     elseif type(options.data) == "function" then

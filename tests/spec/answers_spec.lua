@@ -138,6 +138,14 @@ describe("a view may not return", function()
             :find("file not found", 1, true))
     end)
 
+    it("what a helper refuses: the error names the line, or the view for a tail call",
+       function()
+        local message = refusal(function() local r = flask.redirect(3); return r end)
+        assert.truthy(message:find("answers_spec.lua:", 1, true), message)
+        message = refusal(function() return flask.jsonify(print) end)
+        assert.truthy(message:find("(in the view of GET /)", 1, true), message)
+    end)
+
     it("headers with line breaks", function()
         assert.is_string(refusal(function() return "x", {["X-X"] = "a\r\nSet-Cookie: b"} end))
         assert.is_string(refusal(function() return "x", {["X\r\nY"] = "a"} end))

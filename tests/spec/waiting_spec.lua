@@ -115,6 +115,31 @@ describe("a wait inside a callback of a C function", function()
         end)
         assert.truthy(message:find("gsub", 1, true), message)
     end)
+
+    it("is one too inside a coroutine that is resumed there, and later waits are whole",
+       function()
+        local message, seconds
+        view(function()
+            string.gsub("abc", "b", function()
+                local co = coroutine.create(function() flask.sleep(0.001) end)
+                message = select(2, coroutine.resume(co))
+            end)
+            local started = os.time()
+            flask.sleep(1.1)
+            seconds = os.time() - started
+            return ""
+        end)
+        assert.truthy(message:find("gsub", 1, true), message)
+        assert.is_true(seconds >= 1)
+    end)
+
+    it("lets a coroutine there yield to its resumer", function()
+        assert.equal("a[1]c", view(function()
+            return (string.gsub("abc", "b", function()
+                return coroutine.wrap(function() coroutine.yield("[1]") end)()
+            end))
+        end))
+    end)
 end)
 
 describe("flask.gather", function()

@@ -66,16 +66,17 @@ void patch_to(struct unit *u, int place, int target);
 
 int constant_string(struct compiler *c, struct str s);
 
-/* expression.c's counterparts: push one value. */
+/* compile_expr.c. Pushes the expression's value. */
 void compile_expression(struct compiler *c, struct frame_state *f, const struct node *n);
-/* The call with one more keyword argument, caller, whose value is the top of the stack...
- */
+/* Pushes the result of an N_CALL. with_caller: a macro lies below, which becomes the
+   keyword argument `caller`. */
 void compile_call(struct compiler *c, struct frame_state *f, const struct node *n,
                   bool with_caller);
 /* Filters of a block, whose text is on the stack. */
 void compile_filters(struct compiler *c, struct frame_state *f, const struct node *n);
 
-/* Variables. */
+/* A variable's value, or an Undefined of that name (v NULL: from the context); the soft
+   one gives nil for a missing value; store takes the top value. */
 void compile_load(struct compiler *c, struct frame_state *f, struct var *v,
                   struct str name);
 void compile_load_soft(struct compiler *c, struct frame_state *f, struct var *v);

@@ -191,9 +191,10 @@ static int filter_round(struct machine *m, int base)
         double unit = pow(10, (double)digits);
         lua_pushnumber(L, (is_ceil ? ceil(x * unit) : floor(x * unit)) / unit);
     } else if (values_is_integer(L, base)) {
-        push_truncated(L, digits < 0 ? round_to(x, digits) : x);
         if (digits >= 0)
             lua_pushvalue(L, base);
+        else
+            push_truncated(L, round_to(x, digits));
     } else {
         lua_pushnumber(L, round_to(x, digits));
     }

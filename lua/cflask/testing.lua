@@ -137,6 +137,9 @@ end
 
 -- One request and its answer.
 local function exchange(self, target, options)
+    if core.in_task() then
+        misuse.fail("the test client can't be used inside a running request")
+    end
     local host, is_secure = host_name(target.host), target.scheme == "https"
     target.cookie = self.jar and self.jar:field(host, target.path, is_secure)
     local bytes = wire.build(target, options)

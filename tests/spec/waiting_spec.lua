@@ -202,3 +202,32 @@ describe("flask.spawn", function()
         assert.same({"xyfalse"}, seen)
     end)
 end)
+
+describe("a wait that is used wrongly", function()
+    it("is an error at the line of the call", function()
+        for text, call in pairs{
+            ["flask.sleep needs a number of seconds from 0 to 10^9, not \"x\""] = function()
+                flask.sleep("x")
+            end,
+            ["flask.sleep needs a number of seconds from 0 to 10^9, not -1"] = function()
+                flask.sleep(-1)
+            end,
+            ["flask.timeout needs a function after the seconds, not nil"] = function()
+                flask.timeout(1)
+            end,
+            ["flask.gather needs a list of functions, 3 is none"] = function()
+                flask.gather{3}
+            end,
+            ["flask.gather needs a list of functions, not nil"] = function()
+                flask.gather()
+            end,
+            ["flask.spawn needs a function, not nil"] = function()
+                flask.spawn()
+            end,
+        } do
+            local message = view(function() return failure(call) end)
+            assert.truthy(message:find("waiting_spec.lua:%d+: "), message)
+            assert.truthy(message:find(text, 1, true), message)
+        end
+    end)
+end)

@@ -153,4 +153,5 @@ void compile_call_block(struct compiler *c, struct frame_state *f, const struct 
     c->line = n->line;
     compile_call(c, f, n->a, true);
     emit(c, f->unit, OP_OUT, OUT_RAW, 0);
+    emit(c, f->unit, OP_POP, 0, 0); /* the macro */
 }

@@ -203,6 +203,16 @@ static void nothing_grows_without_end(void **state)
         "same('TemplateRuntimeError', e.type)\n");
 }
 
+/* A call block that left its macro on the stack would need a million slots here. */
+static void a_loop_leaves_nothing_on_the_stack(void **state)
+{
+    (void)state;
+    run_with_prelude(
+        "local s = '{% macro w() %}{{ caller() }}{% endmacro %}'\n"
+        "  .. '{% for i in range(1200000) %}{% call w() %}x{% endcall %}{% endfor %}'\n"
+        "same(1200000, #render(s))\n");
+}
+
 static void lua_gets_its_turn_in_long_renders(void **state)
 {
     (void)state;
@@ -239,6 +249,7 @@ int main(void)
         cmocka_unit_test(errors_have_a_place),
         cmocka_unit_test(streams_give_chunks),
         cmocka_unit_test(nothing_grows_without_end),
+        cmocka_unit_test(a_loop_leaves_nothing_on_the_stack),
         cmocka_unit_test(lua_gets_its_turn_in_long_renders),
         cmocka_unit_test(a_loader_stays_in_its_folder),
     };

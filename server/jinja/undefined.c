@@ -116,7 +116,11 @@ static void add_debug(struct machine *m, struct buf *b, int i)
         machine_add(m, b, STR("undefined value printed: "));
         machine_add(m, b, object_text(L, at));
     } else if (lua_isnil(L, at + 1)) {
-        repr_add_str(m, b, at + 2);
+        struct str name = object_text(L, at + 2);
+        if (name.p)
+            machine_add(m, b, name);
+        else
+            repr_add(m, b, at + 2);
     } else {
         machine_add(m, b, STR("no such element: "));
         repr_add_type(m, b, at + 1);

@@ -103,7 +103,7 @@ static void dict_like_objects_have_the_reading_methods(void **state)
     (void)state;
     run_with_prelude(
         "local o = setmetatable({}, {__jinja = 'dict',\n"
-        "  __pairs = function() return next, {a = 1, b = 2}, nil end})\n"
+        "  __pairs = function() return value.pairs {a = 1, b = 2} end})\n"
         "same('a1b2', render('{% for k, v in o.items() %}{{ k }}{{ v }}{% endfor %}', {o "
         "= o}))\n"
         "same('no2', render('{{ o.get(\"z\", \"no\") }}{{ o.get(\"b\") }}', {o = o}))\n"

@@ -71,13 +71,14 @@ struct str body_memory(const struct body *b)
 {
     if (b->size == 0)
         return STR("");
-    if (!b->memory)
-        return (struct str){NULL, 0};
-    return (struct str){(const char *)evbuffer_pullup(b->memory, -1), (size_t)b->size};
+    const unsigned char *p = b->memory ? evbuffer_pullup(b->memory, -1) : NULL;
+    return (struct str){(const char *)p, p ? (size_t)b->size : 0};
 }
 
 int64_t body_read(const struct body *b, uint64_t offset, char *to, size_t n)
 {
+    if (offset >= b->size)
+        return 0;
     if (b->fd >= 0) {
         ssize_t got;
         do
@@ -85,11 +86,14 @@ int64_t body_read(const struct body *b, uint64_t offset, char *to, size_t n)
         while (got < 0 && errno == EINTR);
         return got;
     }
-    struct str all = str_skip(body_memory(b), (size_t)offset);
-    if (n > all.n)
-        n = all.n;
-    if (n)
-        memcpy(to, all.p, n);
+    struct str all = body_memory(b);
+    if (!all.p) {
+        errno = ENOMEM;
+        return -1;
+    }
+    all = str_skip(all, (size_t)offset);
+    n = n < all.n ? n : all.n;
+    memcpy(to, all.p, n);
     return (int64_t)n;
 }
 

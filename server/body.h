@@ -21,7 +21,7 @@ int body_add(struct body *b, struct evbuffer *in);
    it is in a file or memory is out. */
 struct str body_memory(const struct body *b);
 
-/* Reads up to n bytes at `offset` into `to`: how many, 0 at the end, -1 for an error. */
+/* Reads up to n bytes at `offset` into `to`: how many, 0 at the end, -1 for an error: errno. */
 int64_t body_read(const struct body *b, uint64_t offset, char *to, size_t n);
 
 void body_free(struct body *b);

@@ -1,6 +1,7 @@
 /* Every setting and limit of the server in one table, with its default. */
 #include "options.h"
 
+#include <limits.h>
 #include <stddef.h>
 
 enum unit { SECONDS, BYTES, COUNT };
@@ -46,6 +47,13 @@ static int64_t in_struct(const struct option *option, double value)
     return (int64_t)(option->unit == SECONDS ? value * 1000 : value);
 }
 
+/* Not so little that it would be none, nor more than what counts with it can hold. */
+static bool is_limit(const struct option *option, double value)
+{
+    double most = option->unit == COUNT ? INT_MAX : 1e12 - 1;
+    return value > 0 && value <= most && in_struct(option, value) > 0;
+}
+
 void options_defaults(struct options *o)
 {
     for (size_t i = 0; i < N_OPTIONS; i++)
@@ -68,7 +76,7 @@ int options_read(lua_State *L, int index, struct options *o, struct fault *fault
         lua_pop(L, 1);
         if (!is_there)
             continue;
-        if (!is_number || !(value > 0 && value < 1e12))
+        if (!is_number || !is_limit(option, value))
             return fault_set(fault, 0, "app.config.%s must be a positive number%s",
                              option->key, option->unit == SECONDS ? " of seconds" : "");
         *(int64_t *)((char *)o + option->offset) = in_struct(option, value);
@@ -94,12 +102,24 @@ void options_push_table(lua_State *L)
     }
 }
 
+/* math.huge says that there is no limit. */
+static int64_t clamp(double value)
+{
+    if (value >= 9.2e18)
+        return INT64_MAX;
+    return value <= -9.2e18 ? INT64_MIN : (int64_t)value;
+}
+
 int64_t options_integer(lua_State *L, int index, const char *key, int64_t missing)
 {
     index = lua_absindex(L, index);
     lua_pushstring(L, key);
     lua_rawget(L, index);
-    int64_t value = lua_type(L, -1) == LUA_TNUMBER ? (int64_t)lua_tonumber(L, -1) : missing;
+    bool is_number = lua_type(L, -1) == LUA_TNUMBER;
+    bool is_off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    double value = lua_tonumber(L, -1);
     lua_pop(L, 1);
-    return value;
+    if (is_off)
+        return INT64_MAX;
+    return is_number && value == value ? clamp(value) : missing;
 }

@@ -35,7 +35,7 @@ void *arena_alloc(struct arena *a, size_t n)
 {
     if (n > PTRDIFF_MAX / 2)
         return NULL;
-    n = (n + 15) & ~(size_t)15;
+    n = n ? (n + 15) & ~(size_t)15 : 16; /* NULL is a failure, also for no bytes */
     if ((size_t)(a->end - a->at) < n && add_block(a, n) < 0)
         return NULL;
     void *p = a->at;

@@ -53,6 +53,8 @@ void buf_addf(struct buf *b, const char *format, ...)
     va_start(args, format);
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
+    if (n < 0) /* more than an int counts */
+        b->is_exhausted = true;
     char *to = n < 0 ? NULL : buf_reserve(b, (size_t)n + 1);
     if (to) {
         vsnprintf(to, (size_t)n + 1, format, again);

@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static int fail(lua_State *L)
 {
     lua_pushnil(L);

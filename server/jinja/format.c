@@ -53,7 +53,8 @@ static void add_number(struct machine *m, struct buf *b, bool is_negative,
                        const char *prefix, const char *digits, const struct spec *p)
 {
     char sign[2] = {is_negative ? '-' : p->sign, 0};
-    lua_Integer n = (lua_Integer)(strlen(sign) + strlen(prefix) + strlen(digits));
+    lua_Integer n = (lua_Integer)strlen(sign) + (lua_Integer)strlen(prefix) +
+                    (lua_Integer)strlen(digits);
     bool is_inner = p->align == '=' || (p->is_zero_padded && !p->align);
     if (!is_inner) {
         struct buf *text = machine_scratch(m);

@@ -353,7 +353,8 @@ static lua_Integer find(struct machine *m, int base, bool is_last)
                                    : s.p;
     if (!p)
         return -1;
-    return (lua_Integer)(skipped + unicode_length((struct str){s.p, (size_t)(p - s.p)}));
+    return (lua_Integer)skipped +
+           (lua_Integer)unicode_length((struct str){s.p, (size_t)(p - s.p)});
 }
 
 static int method_find(struct machine *m, int base)

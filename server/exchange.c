@@ -6,7 +6,8 @@
 #include "request_lua.h"
 #include <stdlib.h>
 
-#define MOST_KEPT 256 /* exchanges that wait for the next request */
+#define MOST_KEPT 256            /* exchanges that wait for the next request */
+#define MOST_PUSHED (1024 * 1024) /* bytes of one answer that the collector is told of */
 
 static struct exchange *kept;
 static int n_kept;
@@ -54,6 +55,16 @@ struct exchange *exchange_new(struct app *app, struct sink *sink)
     return ex;
 }
 
+/* A response object is garbage that Lua keeps until its finalizer has run, and counts as in use
+   when it decides how long to wait for the next cycle: each would be longer than the one before.
+   What the object holds outside of Lua is not counted at all. So each pushes the collector on. */
+static void push_collector(lua_State *L, const struct response *answer)
+{
+    size_t size = answer->kind == RESPONSE_TEXT ? answer->text.n : 0;
+    size = size < MOST_PUSHED ? size : MOST_PUSHED;
+    lua_gc(L, LUA_GCSTEP, (int)(size / 1024) + 1);
+}
+
 /* What the request holds, but not its coroutine and first memory, which the next one uses. */
 static void clear(struct exchange *ex)
 {
@@ -64,8 +75,11 @@ static void clear(struct exchange *ex)
         context_clear(L, &ex->context);
     if (ex->answer)
         response_drop_file(ex->answer);
-    if (ex->answer_ref != LUA_NOREF)
+    if (ex->answer_ref != LUA_NOREF) {
         luaL_unref(L, LUA_REGISTRYINDEX, ex->answer_ref);
+        if (ex->answer)
+            push_collector(L, ex->answer);
+    }
     if (ex->error_ref != LUA_NOREF)
         luaL_unref(L, LUA_REGISTRYINDEX, ex->error_ref);
     if (ex->traceback_ref != LUA_NOREF)
@@ -191,7 +205,7 @@ static void route(struct exchange *ex)
     r->max_content_length = r->plan->max_content_length;
     if (r->max_content_length < 0)
         r->max_content_length =
-            app_config_integer(r->app, "MAX_CONTENT_LENGTH", 16 * 1024 * 1024);
+            app_config_limit(r->app, "MAX_CONTENT_LENGTH", 16 * 1024 * 1024);
 }
 
 static int route_lua(lua_State *L)

@@ -1,7 +1,8 @@
 ---@meta cflask
--- Annotations for editors (LuaLS): the names of the module with their types. Never loaded.
+-- Annotations for editors (LuaLS): the names of the module with their types. Nothing loads this
+-- file. An editor finds it where its settings name the folder, as in
+-- {"workspace.library": ["/path/to/lua"]}; what each name means is in lua/API.md.
 -- luacheck: ignore 241 631
-error("cflask.types is for editors; use require \"cflask\"")
 
 ---@alias cflask.Headers table<string, string|number|string[]>
 ---@alias cflask.Body string|table|cflask.Response|cflask.Error|fun(): string?
@@ -20,6 +21,38 @@ error("cflask.types is for editors; use require \"cflask\"")
 ---@field build_only? boolean
 ---@field provide_automatic_options? boolean
 ---@field max_content_length? integer bytes
+
+---@class cflask.SendOptions
+---@field mimetype? string
+---@field as_attachment? boolean
+---@field download_name? string
+---@field conditional? boolean
+---@field etag? boolean
+---@field last_modified? number seconds since 1970
+---@field max_age? integer seconds
+
+---@class cflask.CookieOptions
+---@field max_age? integer seconds
+---@field expires? number seconds since 1970
+---@field path? string
+---@field domain? string
+---@field secure? boolean
+---@field httponly? boolean
+---@field samesite? "Lax"|"Strict"|"None"
+---@field partitioned? boolean
+
+---@class cflask.Rule
+---@field rule string
+---@field endpoint string
+---@field methods string[]
+---@field arguments string[]
+
+---@class cflask.UrlMap
+---@field converters table<string, table|fun(...): table>
+local UrlMap = {}
+
+---@return cflask.Rule[]
+function UrlMap:iter_rules() end
 
 ---@class cflask.Scaffold
 ---@field name string
@@ -84,9 +117,12 @@ function Scaffold:url_value_preprocessor(fn) end
 ---@param fn fun(err: cflask.Error): cflask.Body?, any, any
 function Scaffold:errorhandler(what, fn) end
 
+Scaffold.register_error_handler = Scaffold.errorhandler
+
 ---@param path string
+---@param mode? "r"|"rb"
 ---@return file*
-function Scaffold:open_resource(path) end
+function Scaffold:open_resource(path, mode) end
 
 ---@param name string
 ---@return cflask.Response
@@ -114,11 +150,17 @@ function Config:from_prefixed_env(prefix) end
 ---@return table
 function Config:get_namespace(prefix, options) end
 
+---@param key string
+---@param default? any
+---@return any
+function Config:get(key, default) end
+
 ---@class cflask.App: cflask.Scaffold
 ---@field config cflask.Config
 ---@field logger cflask.Logger
 ---@field extensions table
----@field url_map {converters: table, iter_rules: fun(self): fun(): table}
+---@field url_map cflask.UrlMap
+---@field blueprints table<string, cflask.Blueprint>
 ---@field json {sort_keys: boolean, ensure_ascii: boolean, compact: boolean?, mimetype: string}
 ---@field debug boolean
 ---@field testing boolean
@@ -155,26 +197,38 @@ function App:mount(prefix, other) end
 ---@return string
 function App:url_for(endpoint, values) end
 
----@generic T
----@param fn fun(): T
----@return T
+---@return cflask.App
+function App:get_current_object() end
+
+---@param fn fun(): any
+---@return any ...
 function App:app_context(fn) end
 
 ---@param path string
----@param options table|fun()
----@param fn? fun()
----@return any
+---@param options cflask.RequestOptions|fun(): any
+---@param fn? fun(): any
+---@return any ...
 function App:test_request_context(path, options, fn) end
 
 ---@param options? {cookies?: boolean}
 ---@return cflask.TestClient
 function App:test_client(options) end
 
+---@return cflask.TestCliRunner
 function App:test_cli_runner() end
 
 ---@param options? {host?: string, port?: integer, debug?: boolean, unix?: string, access_log?: boolean}
 ---@return cflask.App
 function App:run(options) end
+
+---@class cflask.BlueprintOptions
+---@field url_prefix? string
+---@field subdomain? string
+---@field url_defaults? table
+---@field template_folder? string
+---@field static_folder? string
+---@field static_url_path? string
+---@field root_path? string
 
 ---@class cflask.Blueprint: cflask.Scaffold
 ---@field url_prefix string?
@@ -206,6 +260,9 @@ local Logger = {}
 function Logger:info(fmt, ...) end
 
 Logger.debug, Logger.warning, Logger.error = Logger.info, Logger.info, Logger.info
+
+---@return "debug"|"info"|"warning"|"error"
+function Logger:get_level() end
 
 ---@param level "debug"|"info"|"warning"|"error"
 function Logger:set_level(level) end
@@ -239,6 +296,7 @@ function MultiDict:has(key) end
 function MultiDict:to_table(options) end
 
 ---@param options? {multi?: boolean}
+---@return fun(): string?, string?
 function MultiDict:items(options) end
 
 ---@class cflask.Upload
@@ -263,6 +321,20 @@ function Upload:lines() end
 
 ---@param path string
 function Upload:save(path) end
+
+---@class cflask.Tags what If-Match and If-None-Match hold
+---@field star boolean
+---@field strong string[]
+---@field weak string[]
+local Tags = {}
+
+---@param tag string
+---@return boolean
+function Tags:contains(tag) end
+
+---@param tag string
+---@return boolean
+function Tags:contains_weak(tag) end
 
 ---@class cflask.Accept
 local Accept = {}
@@ -308,15 +380,16 @@ function Accept:values() end
 ---@field blueprints string[]
 ---@field args cflask.MultiDict
 ---@field form cflask.MultiDict
----@field files {[string]: cflask.Upload?}
+---@field files cflask.MultiDict|{[string]: cflask.Upload?}
 ---@field values cflask.MultiDict
 ---@field headers cflask.MultiDict
 ---@field cookies cflask.MultiDict
 ---@field data string
+---@field stream cflask.Upload the body, to be read, sought in and gone through by lines
 ---@field json any
 ---@field is_json boolean
 ---@field mimetype string
----@field mimetype_params table
+---@field mimetype_params table<string, string>
 ---@field content_type string?
 ---@field content_length integer?
 ---@field content_encoding string?
@@ -329,12 +402,19 @@ function Accept:values() end
 ---@field accept_languages cflask.Accept
 ---@field accept_encodings cflask.Accept
 ---@field accept_charsets cflask.Accept
----@field if_modified_since integer?
----@field if_unmodified_since integer?
+---@field if_match cflask.Tags
+---@field if_none_match cflask.Tags
+---@field if_range {etag: string?, date: integer?}
+---@field if_modified_since integer? seconds since 1970
+---@field if_unmodified_since integer? seconds since 1970
 ---@field range {units: string, ranges: integer[][]}?
 ---@field cache_control table
+---@field pragma string?
+---@field max_forwards integer?
 ---@field id string
----@field max_content_length integer?
+---@field max_content_length integer? bytes
+---@field max_form_memory_size integer? bytes
+---@field max_form_parts integer?
 local Request = {}
 
 ---@return string
@@ -344,10 +424,46 @@ function Request:get_data() end
 ---@return any
 function Request:get_json(options) end
 
+---@class cflask.ResponseHeaders
+---@field [string] string|number|string[]|nil
+local ResponseHeaders = {}
+
+---@param name string
+---@param default? any
+---@return any
+function ResponseHeaders:get(name, default) end
+
+---@param name string
+---@return string[]
+function ResponseHeaders:getlist(name) end
+
+---@param name string
+---@param value string|number|string[]|nil
+function ResponseHeaders:set(name, value) end
+
+---@param name string
+---@param value string|number
+---@return string
+function ResponseHeaders:setdefault(name, value) end
+
+---@param name string
+---@param value string|number
+function ResponseHeaders:add(name, value) end
+
+---@param values cflask.Headers
+function ResponseHeaders:extend(values) end
+
+---@param name string
+function ResponseHeaders:remove(name) end
+
+---@param name string
+---@return boolean
+function ResponseHeaders:has(name) end
+
 ---@class cflask.Response
 ---@field status_code integer
 ---@field status string
----@field headers table
+---@field headers cflask.ResponseHeaders
 ---@field data string
 ---@field mimetype string
 ---@field content_type string
@@ -363,9 +479,24 @@ function Request:get_json(options) end
 ---@field expires integer?
 ---@field date integer?
 ---@field age integer?
----@field retry_after any
+---@field retry_after number? seconds, or from 10^9 on a date
 ---@field www_authenticate any
 ---@field content_security_policy any
+---@field content_security_policy_report_only any
+---@field mimetype_params table<string, string>
+---@field content_location string?
+---@field content_encoding string?
+---@field content_md5 string?
+---@field content_range string?
+---@field accept_ranges string?
+---@field access_control_allow_origin string?
+---@field access_control_allow_methods string?
+---@field access_control_allow_headers string?
+---@field access_control_expose_headers string?
+---@field access_control_allow_credentials boolean
+---@field access_control_max_age integer?
+---@field cross_origin_opener_policy string?
+---@field cross_origin_embedder_policy string?
 local Response = {}
 
 ---@return string
@@ -375,21 +506,29 @@ function Response:get_data() end
 function Response:set_data(text) end
 
 ---@param name string
----@param value? string
----@param options? table
+---@param value? string|number
+---@param options? cflask.CookieOptions
 function Response:set_cookie(name, value, options) end
 
 ---@param name string
----@param options? {path?: string, domain?: string}
+---@param options? cflask.CookieOptions
 function Response:delete_cookie(name, options) end
 
 ---@param tag string
 ---@param weak? boolean
 function Response:set_etag(tag, weak) end
 
+---@return string?, boolean?
+function Response:get_etag() end
+
 function Response:add_etag() end
 
+---@return cflask.Response
 function Response:make_conditional() end
+
+---@param options? {force?: boolean, silent?: boolean}
+---@return any
+function Response:get_json(options) end
 
 ---@param fn fun()
 function Response:call_on_close(fn) end
@@ -407,6 +546,69 @@ function Response:call_on_close(fn) end
 ---@field original any
 ---@field traceback string?
 
+---@class cflask.Markup
+---@operator concat(any): cflask.Markup
+
+---@class cflask.Signal
+---@field name string
+local Signal = {}
+
+---@param fn fun(app: cflask.App, values: table)
+---@param app? cflask.App
+---@return fun(app: cflask.App, values: table)
+function Signal:connect(fn, app) end
+
+---@param fn fun(app: cflask.App, values: table)
+---@param app? cflask.App
+function Signal:disconnect(fn, app) end
+
+---@param app cflask.App
+---@param values? table
+function Signal:send(app, values) end
+
+---@class cflask.Signals
+---@field request_started cflask.Signal
+---@field request_finished cflask.Signal
+---@field request_tearing_down cflask.Signal
+---@field got_request_exception cflask.Signal
+---@field appcontext_pushed cflask.Signal
+---@field appcontext_popped cflask.Signal
+---@field appcontext_tearing_down cflask.Signal
+---@field signal fun(name: string): cflask.Signal
+
+---@class cflask.G what a request keeps
+---@field [string] any
+local G = {}
+
+---@param name string
+---@param default? any
+---@return any
+function G:get(name, default) end
+
+---@param name string
+---@param default? any
+---@return any
+function G:pop(name, default) end
+
+---@param name string
+---@param value any
+---@return any
+function G:setdefault(name, value) end
+
+---@class cflask.RequestOptions
+---@field method? string
+---@field base_url? string
+---@field query? string|table
+---@field headers? cflask.Headers
+---@field form? table
+---@field json? any
+---@field data? string|fun(): string?
+---@field files? table
+---@field content_type? string
+---@field follow_redirects? boolean
+---@field auth? string|string[]
+---@field environ? {remote_addr?: string, remote_port?: integer}
+
 ---@class cflask.TestResponse
 ---@field status_code integer
 ---@field status string
@@ -414,6 +616,11 @@ function Response:call_on_close(fn) end
 ---@field data string
 ---@field text string
 ---@field json any
+---@field is_json boolean
+---@field mimetype string
+---@field content_type string?
+---@field content_length integer?
+---@field location string?
 ---@field history cflask.TestResponse[]
 ---@field request table
 ---@field is_whole boolean
@@ -422,7 +629,7 @@ function Response:call_on_close(fn) end
 local TestClient = {}
 
 ---@param path string
----@param options? table
+---@param options? cflask.RequestOptions
 ---@return cflask.TestResponse
 function TestClient:open(path, options) end
 
@@ -430,12 +637,13 @@ TestClient.get, TestClient.post, TestClient.put = TestClient.open, TestClient.op
 TestClient.patch, TestClient.delete = TestClient.open, TestClient.open
 TestClient.head, TestClient.options = TestClient.open, TestClient.open
 
----@param fn fun()
+---@param fn fun(): any
+---@return any ...
 function TestClient:context(fn) end
 
 ---@param name string
 ---@param value string
----@param options? table
+---@param options? cflask.CookieOptions
 function TestClient:set_cookie(name, value, options) end
 
 ---@param name string
@@ -447,18 +655,27 @@ function TestClient:get_cookie(name, options) end
 ---@param options? {domain?: string, path?: string}
 function TestClient:delete_cookie(name, options) end
 
+---@class cflask.TestCliRunner
+local TestCliRunner = {}
+
+---@param words string[]
+---@return {output: string, exit_code: integer, exception: any}
+function TestCliRunner:invoke(words) end
+
 ---@class cflask
 ---@field request cflask.Request
----@field g table
+---@field g cflask.G
 ---@field current_app cflask.App
 ---@field null lightuserdata
 ---@field json {encode: fun(value: any, options?: table): string, decode: fun(text: string): any, null: lightuserdata, array: fun(t: table): table, is_array: fun(t: any): boolean}
----@field signals table
+---@field signals cflask.Signals
 ---@field exceptions table<string, cflask.Class>
 ---@field Error cflask.Class
 ---@field HTTPException cflask.Class
 ---@field BuildError cflask.Class
 ---@field Timeout cflask.Class
+---@field BadSignature cflask.Class
+---@field TemplateError cflask.Class
 ---@field version string
 local flask = {}
 
@@ -468,8 +685,8 @@ local flask = {}
 function flask.Flask(name, options) end
 
 ---@param name string
----@param import_name? string|table
----@param options? table
+---@param import_name? string|cflask.BlueprintOptions
+---@param options? cflask.BlueprintOptions
 ---@return cflask.Blueprint
 function flask.Blueprint(name, import_name, options) end
 
@@ -506,13 +723,13 @@ function flask.make_response(...) end
 function flask.stream(fn) end
 
 ---@param what string|file*|{data: string}
----@param options? table
+---@param options? cflask.SendOptions
 ---@return cflask.Response
 function flask.send_file(what, options) end
 
 ---@param folder string
 ---@param path string
----@param options? table
+---@param options? cflask.SendOptions
 ---@return cflask.Response
 function flask.send_from_directory(folder, path, options) end
 
@@ -574,14 +791,14 @@ function flask.number(text) end
 function flask.boolean(text) end
 
 ---@param text string
----@return userdata
+---@return cflask.Markup
 function flask.Markup(text) end
 
 ---@param value any
----@return userdata
+---@return cflask.Markup
 function flask.escape(value) end
 
----@param time number seconds since 1970
+---@param time? number seconds since 1970
 ---@return string
 function flask.http_date(time) end
 

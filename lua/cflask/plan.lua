@@ -79,7 +79,6 @@ local function rule_plan(app, rule, hooks)
         blueprints = hooks.blueprints, preprocessors = hooks.preprocessors,
         before = hooks.before, after = hooks.after, teardown = hooks.teardown,
         max_content_length = rule.options.max_content_length,
-        provide_automatic_options = rule.automatic_options or false,
     }
 end
 

@@ -36,6 +36,14 @@ int64_t app_config_integer(struct app *a, const char *key, int64_t missing)
     return value;
 }
 
+int64_t app_config_limit(struct app *a, const char *key, int64_t missing)
+{
+    lua_rawgeti(a->L, LUA_REGISTRYINDEX, a->config);
+    int64_t value = options_limit(a->L, -1, key, missing);
+    lua_pop(a->L, 1);
+    return value;
+}
+
 bool app_config_boolean(struct app *a, const char *key)
 {
     lua_rawgeti(a->L, LUA_REGISTRYINDEX, a->config);
@@ -123,7 +131,7 @@ static void take_plan(lua_State *L, int index, struct plan *plan)
     take_hooks(L, index, "before", &plan->before);
     take_hooks(L, index, "after", &plan->after);
     take_hooks(L, index, "teardown", &plan->teardown);
-    plan->max_content_length = options_integer(L, index, "max_content_length", -1);
+    plan->max_content_length = options_limit(L, index, "max_content_length", -1);
 }
 
 static void make_room(lua_State *L, struct app *a, int n)

@@ -48,8 +48,9 @@ void app_close_registration(struct app *a);
 /* The mounted app for host (without port) and path, or NULL; *mount is where it is mounted. */
 const struct mount *app_find_mount(const struct app *a, struct str host, struct str path);
 
-/* An integer key of app.config, read now. */
+/* An integer key of app.config, read now; a limit, where false is INT64_MAX. */
 int64_t app_config_integer(struct app *a, const char *key, int64_t missing);
+int64_t app_config_limit(struct app *a, const char *key, int64_t missing);
 bool app_config_boolean(struct app *a, const char *key);
 
 /* Pushes the Lua app. */

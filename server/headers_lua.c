@@ -33,7 +33,11 @@ static struct str name_of_key(lua_State *L, int index)
     const char *key = luaL_checklstring(L, index, &n);
     if (!memchr(key, '_', n))
         return (struct str){key, n};
-    luaL_gsub(L, key, "_", "-");
+    luaL_Buffer name;
+    char *to = luaL_buffinitsize(L, &name, n);
+    for (size_t i = 0; i < n; i++)
+        to[i] = key[i] == '_' ? '-' : key[i];
+    luaL_pushresultsize(&name, n);
     lua_replace(L, index);
     return (struct str){lua_tostring(L, index), n};
 }
@@ -193,6 +197,7 @@ static int extend_lua(lua_State *L)
             else
                 lua_pushvalue(L, value);
             add(L, r, name, check_text(L, lua_gettop(L), name), false);
+            lua_settop(L, value); /* there may be more items than room */
         }
         lua_settop(L, keys);
     }
@@ -214,6 +219,10 @@ static int getlist_lua(lua_State *L)
     struct str name = check_name(L, 2);
     int n = 0;
     value_push_list(L, 2);
+    if (push_known(L, r, name)) {
+        lua_rawseti(L, -2, 1);
+        return 1;
+    }
     for (int i = 0; i < r->n_fields; i++)
         if (str_ieq(r->fields[i].name, name)) {
             push_str(L, r->fields[i].value);
@@ -225,7 +234,8 @@ static int getlist_lua(lua_State *L)
 static int has_lua(lua_State *L)
 {
     struct response *r = check(L, 1);
-    lua_pushboolean(L, response_field(r, check_name(L, 2)) != NULL);
+    push_first(L, r, check_name(L, 2));
+    lua_pushboolean(L, !lua_isnil(L, -1));
     return 1;
 }
 

@@ -116,10 +116,17 @@ int64_t options_integer(lua_State *L, int index, const char *key, int64_t missin
     lua_pushstring(L, key);
     lua_rawget(L, index);
     bool is_number = lua_type(L, -1) == LUA_TNUMBER;
-    bool is_off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
     double value = lua_tonumber(L, -1);
     lua_pop(L, 1);
-    if (is_off)
-        return INT64_MAX;
     return is_number && value == value ? clamp(value) : missing;
+}
+
+int64_t options_limit(lua_State *L, int index, const char *key, int64_t missing)
+{
+    index = lua_absindex(L, index);
+    lua_pushstring(L, key);
+    lua_rawget(L, index);
+    bool is_off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return is_off ? INT64_MAX : options_integer(L, index, key, missing);
 }

@@ -26,8 +26,11 @@ int options_read(lua_State *L, int index, struct options *o, struct fault *fault
 void options_push_table(lua_State *L);
 
 /* A whole number of app.config at `index`, read when used: `missing` when it is not there.
-   What an int64_t can't hold is the nearest that it can; false, which switches a limit off, is
-   INT64_MAX. A value of another type counts as not there: registration has checked it. */
+   What an int64_t can't hold is the nearest that it can. A value of another type counts as not
+   there: registration has checked it. */
 int64_t options_integer(lua_State *L, int index, const char *key, int64_t missing);
+
+/* The same for a limit: false, which switches it off, is INT64_MAX. */
+int64_t options_limit(lua_State *L, int index, const char *key, int64_t missing);
 
 #endif

@@ -288,12 +288,12 @@ static int64_t limit(lua_State *L, struct exchange *ex, const char *key, int64_t
     for (; key[i] && i < sizeof upper - 1; i++)
         upper[i] = (char)(key[i] >= 'a' && key[i] <= 'z' ? key[i] - 32 : key[i]);
     upper[i] = '\0';
-    return app_config_integer(ex->request.app, upper, missing);
+    return app_config_limit(ex->request.app, upper, missing);
 }
 
 static int push_limit(lua_State *L, int64_t value)
 {
-    if (value < 0)
+    if (value < 0 || value == INT64_MAX) /* no limit */
         lua_pushnil(L);
     else
         lua_pushinteger(L, (lua_Integer)value);

@@ -52,12 +52,23 @@ const struct str *response_field(const struct response *r, struct str name)
     return NULL;
 }
 
+/* A fault about a text of the app's, which may have line ends: they would forge lines of the
+   log. */
+static int refuse(struct fault *fault, struct str text, const char *what)
+{
+    char shown[61];
+    size_t n = text.n < sizeof shown - 1 ? text.n : sizeof shown - 1;
+    for (size_t i = 0; i < n; i++)
+        shown[i] = (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7F ? '?' : text.p[i];
+    shown[n] = '\0';
+    return fault_set(fault, 500, "\"%s\" %s", shown, what);
+}
+
 static int check_field(struct response *r, struct str name, struct str value,
                        struct fault *fault)
 {
     if (!http1_is_token(name))
-        return fault_set(fault, 500, "a header field's name must be a token, not \"%.*s\"",
-                         (int)(name.n < 60 ? name.n : 60), name.p);
+        return refuse(fault, name, "is no token, as a header field's name must be");
     if (!http1_is_field_value(value))
         return fault_set(fault, 500,
                          "the value of header field %.*s has a control character",
@@ -155,14 +166,16 @@ int response_set_status(struct response *r, lua_Integer status)
 int response_set_status_line(struct response *r, struct str line, struct fault *fault)
 {
     int status = 0;
+    line = str_trim(line);
     bool is_number = line.n >= 3 && (line.n == 3 || line.p[3] == ' ');
     for (int i = 0; i < 3 && is_number; i++) {
         is_number = line.p[i] >= '0' && line.p[i] <= '9';
         status = status * 10 + (line.p[i] - '0');
     }
-    if (!is_number || response_set_status(r, status) < 0 || !http1_is_field_value(line))
-        return fault_set(fault, 500, "\"%.*s\" is no status",
-                         (int)(line.n < 60 ? line.n : 60), line.p);
+    if (!is_number || !http1_is_field_value(line) || response_set_status(r, status) < 0)
+        return refuse(fault, line, "is no status");
+    if (line.n == 3)
+        return 0;
     r->reason = arena_copy(&r->arena, str_trim(str_skip(line, 3)));
     return r->reason.p ? 0 : fault_set(fault, 503, "out of memory");
 }

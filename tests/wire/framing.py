@@ -198,7 +198,7 @@ def _(t):
     equal(client.answer().body, b"Hello World!", "the next answer")
 
 
-@case("Sixteen MiB arrive as they were sent, through a temporary file that leaves nothing")
+@case("Sixteen MiB arrive as they were sent, through a temporary file")
 def _(t):
     body = bytes(range(256)) * 65536
     client = t.connect()

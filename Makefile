@@ -66,7 +66,7 @@ UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*_driver.c))
 COUNTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_count.c))
-EMBED := $(shell find lua templates -type f ! -name '.*' ! -name '*.md' 2>/dev/null | LC_ALL=C sort)
+EMBED := $(shell find lua templates -type f ! -name '.*' ! -name '*.md' ! -name types.lua 2>/dev/null | LC_ALL=C sort)
 VERSION = $(shell sed -n 's/^.define CFLASK_VERSION "\(.*\)"/\1/p' server/cflask.h)
 # Programs of tests/ may include .c files to reach statics: those stand in for their objects.
 OTHERS = $(filter-out $(BUILD)/server/main.o $(patsubst %.c,$(BUILD)/server/%.o,$(shell \

@@ -235,20 +235,25 @@ static bool is_headers(lua_State *L, int index)
     return lua_istable(L, index);
 }
 
-static void set_status(lua_State *L, struct response *r, int index)
+/* Sets the status that the value at `index` is: a number, or a line. False when it is none. */
+static bool take_status(lua_State *L, struct response *r, int index)
 {
     struct fault fault;
+    struct str line;
     if (lua_type(L, index) == LUA_TSTRING) {
-        struct str line;
         line.p = lua_tolstring(L, index, &line.n);
-        if (response_set_status_line(r, line, &fault) < 0)
-            refuse(L, index, "as status: it must be a number from 200 to 999, or a string "
-                             "that begins with one");
-    } else if (!lua_isinteger(L, index) ||
-               response_set_status(r, lua_tointeger(L, index)) < 0) {
-        refuse(L, index, "as status: it must be a number from 200 to 999, or a string that "
-                         "begins with one");
+        return response_set_status_line(r, line, &fault) == 0;
     }
+    return lua_isinteger(L, index) && response_set_status(r, lua_tointeger(L, index)) == 0;
+}
+
+#define STATUS_RULE "it must be a number from 200 to 999, or a string that begins with one"
+
+/* For flask.Response and its fields, where no view is to blame. */
+static void set_status(lua_State *L, struct response *r, int index)
+{
+    if (!take_status(L, r, index))
+        luaL_error(L, "%s is no status: " STATUS_RULE, luaL_tolstring(L, index, NULL));
 }
 
 /* The n values at 1..n, as a view returned them, become a response, which is pushed. */
@@ -266,8 +271,8 @@ static int make(lua_State *L, int n)
         return refuse(L, 1, "as body");
     struct response *r = response_check(L, -1);
     int at = lua_gettop(L);
-    if (!lua_isnil(L, 2))
-        set_status(L, r, 2);
+    if (!lua_isnil(L, 2) && !take_status(L, r, 2))
+        return refuse(L, 2, "as status: " STATUS_RULE);
     if (is_headers(L, 3))
         headers_update(L, r, 3);
     else if (!lua_isnil(L, 3))
@@ -385,13 +390,6 @@ static int get_status_code(lua_State *L, struct response *r)
     return 1;
 }
 
-static int set_status_code(lua_State *L, struct response *r)
-{
-    if (response_set_status(r, luaL_checkinteger(L, 3)) < 0)
-        return luaL_error(L, "%d is no status", (int)lua_tointeger(L, 3));
-    return 0;
-}
-
 static int get_status(lua_State *L, struct response *r)
 {
     const char *reason = response_reason(r->status);
@@ -409,13 +407,9 @@ static int get_status(lua_State *L, struct response *r)
     return 1;
 }
 
-static int set_status_line(lua_State *L, struct response *r)
+static int set_status_value(lua_State *L, struct response *r)
 {
-    struct fault fault;
-    if (lua_type(L, 3) == LUA_TNUMBER)
-        return set_status_code(L, r);
-    if (response_set_status_line(r, check_str(L, 3), &fault) < 0)
-        return raise(L, &fault);
+    set_status(L, r, 3);
     return 0;
 }
 
@@ -519,8 +513,8 @@ static const struct property {
     int (*get)(lua_State *L, struct response *r); /* the response is at 1 */
     int (*set)(lua_State *L, struct response *r); /* the value is at 3 */
 } properties[] = {
-    {"status_code", get_status_code, set_status_code},
-    {"status", get_status, set_status_line},
+    {"status_code", get_status_code, set_status_value},
+    {"status", get_status, set_status_value},
     {"headers", get_headers, set_headers},
     {"data", get_data, set_data},
     {"content_type", get_content_type, set_content_type},

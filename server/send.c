@@ -196,12 +196,13 @@ static struct framed frame(const struct exchange *ex)
         int64_t length = declared_length(r);
         f.says_length = length >= 0 && has_content;
         f.length = f.says_length ? (uint64_t)length : 0;
-        f.says_length |= r->status == 205;
     } else {
         f.says_length = has_content;
         f.length = r->kind == RESPONSE_FILE ? r->length : r->text.n;
-        if (r->status == 205)
-            f.length = 0;
+    }
+    if (r->status == 205) { /* RFC 9110, section 15.3.6: says that nothing comes */
+        f.says_length = true;
+        f.length = 0;
     }
     if (!has_content || r->status == 205)
         f.framing = NO_CONTENT;

@@ -1,5 +1,5 @@
 /* The pages that tell of an HTTP error: templates/error.html, or JSON. */
-#include "base/buf.h"
+#include "base/utf8.h"
 #include "embedded.h"
 #include "response.h"
 #include "send.h"
@@ -76,11 +76,14 @@ static void add_html(struct buf *out, int status, struct str name, struct str de
 const char *error_page(struct buf *out, int status, const char *name,
                        const char *description, bool as_json)
 {
-    struct str title = str_from(name ? name : "Error");
-    struct str text = str_from(description ? description : "");
+    struct buf title = {0}, text = {0}; /* the app's: both pages say that they are UTF-8 */
+    utf8_add_repaired(&title, str_from(name ? name : "Error"));
+    utf8_add_repaired(&text, str_from(description ? description : ""));
     if (as_json)
-        add_json(out, status, title, text);
+        add_json(out, status, buf_str(&title), buf_str(&text));
     else
-        add_html(out, status, title, text);
+        add_html(out, status, buf_str(&title), buf_str(&text));
+    buf_free(&title);
+    buf_free(&text);
     return as_json ? "application/json" : "text/html; charset=utf-8";
 }

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,13 +15,11 @@
 
 #define BACKLOG 1024
 
-static int failed(int fd, struct fault *fault, const char *where, int error)
+static int failed(struct fault *fault, const char *where, const char *option, int error)
 {
-    if (fd >= 0)
-        close(fd);
     if (error == EADDRINUSE)
-        return fault_set(fault, 0,
-                         "%s is in use by another program: choose another with --port", where);
+        return fault_set(fault, 0, "%s is in use by another program: choose another with %s",
+                         where, option);
     if (error == EACCES)
         return fault_set(fault, 0, "no permission to listen on %s", where);
     return fault_set(fault, 0, "can't listen on %s: %s", where, strerror(error));
@@ -61,6 +60,8 @@ int listen_tcp(const char *host, int port, char *url, size_t url_size, struct fa
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     snprintf(service, sizeof service, "%d", port);
     snprintf(where, sizeof where, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
+    if (port < 0 || port > 65535) /* getaddrinfo would take its last 16 bits */
+        return fault_set(fault, 0, "can't listen on %s: ports go from 0 to 65535", where);
     int error = getaddrinfo(host, service, &hints, &found);
     if (error)
         return fault_set(fault, 0, "can't listen on %s: %s", where, gai_strerror(error));
@@ -68,22 +69,20 @@ int listen_tcp(const char *host, int port, char *url, size_t url_size, struct fa
     int reason = errno;
     freeaddrinfo(found);
     if (fd < 0)
-        return failed(fd, fault, where, reason);
+        return failed(fault, where, "--port", reason);
     snprintf(url, url_size, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host,
              port_of(fd));
     return fd;
 }
 
-/* True when a socket file stands at the path and nobody listens on it. */
-static int is_stale(const struct sockaddr_un *address)
+/* True when nobody listens on the socket file. Without O_NONBLOCK connect would wait for a
+   server whose queue is full. */
+static bool is_stale(const struct sockaddr_un *address)
 {
-    struct stat file;
-    if (lstat(address->sun_path, &file) < 0 || !S_ISSOCK(file.st_mode))
-        return 0;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return 0;
-    int refused = connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
+        return false;
+    bool refused = connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
                   errno == ECONNREFUSED;
     close(fd);
     return refused;
@@ -92,15 +91,23 @@ static int is_stale(const struct sockaddr_un *address)
 int listen_unix(const char *path, char *url, size_t url_size, struct fault *fault)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat file;
+    if (!*path)
+        return fault_set(fault, 0, "the socket's path is empty");
     if (strlen(path) >= sizeof address.sun_path)
         return fault_set(fault, 0, "the socket's path is too long (%zu bytes at most)",
                          sizeof address.sun_path - 1);
     strcpy(address.sun_path, path);
-    if (is_stale(&address))
-        unlink(path);
+    if (lstat(path, &file) == 0) {
+        if (!S_ISSOCK(file.st_mode))
+            return fault_set(fault, 0, "%s is there and no socket: choose another with --unix",
+                             path);
+        if (is_stale(&address))
+            unlink(path);
+    }
     int fd = open_and_listen((struct sockaddr *)&address, sizeof address, AF_UNIX);
     if (fd < 0)
-        return failed(fd, fault, path, errno);
+        return failed(fault, path, "--unix", errno);
     snprintf(url, url_size, "unix:%s", path);
     return fd;
 }

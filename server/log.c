@@ -1,10 +1,11 @@
 /* The log: records to stderr, in Flask's form. */
 #include "log.h"
 
-#include "base/buf.h"
+#include "base/utf8.h"
 #include "dispatch.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,14 +24,34 @@ void log_set_access(int is_on)
     access_is_on = is_on;
 }
 
+/* Within one line of the access log the target stands in quotes. */
+static bool is_clean(unsigned char c, bool one_line)
+{
+    if (one_line)
+        return c >= 0x20 && c != '"' && c != '\\' && c != 0x7F;
+    return (c >= 0x20 && c != 0x7F) || c == '\t' || c == '\n';
+}
+
+/* The character at the front of s can go out: how many bytes it has, else 0. U+0080 to U+009F
+   control a terminal as ESC does. */
+static size_t clean_character(struct str s, bool one_line)
+{
+    int n = utf8_sequence(s.p, s.n);
+    if (n == 1)
+        return is_clean((unsigned char)*s.p, one_line);
+    bool is_control = n == 2 && (unsigned char)s.p[0] == 0xC2 && (unsigned char)s.p[1] < 0xA0;
+    return is_control ? 0 : (size_t)n;
+}
+
 static void add_clean(struct buf *out, struct str s, bool one_line)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if ((c < 0x20 && c != '\t' && (c != '\n' || one_line)) || c == 0x7F)
-            buf_addf(out, "\\x%02x", c);
+    while (s.n) {
+        size_t n = clean_character(s, one_line);
+        if (n)
+            buf_add(out, s.p, n);
         else
-            buf_addc(out, (char)c);
+            buf_addf(out, "\\x%02x", (unsigned char)*s.p);
+        s = str_skip(s, n ? n : 1);
     }
 }
 
@@ -58,25 +79,32 @@ static void write_out(struct buf *record)
     buf_free(record);
 }
 
-void log_text(enum log_level level, const char *text)
+static void log_record(enum log_level level, struct str text)
 {
     if (level < least)
         return;
     struct buf record = {0};
     add_time(&record, "[%Y-%m-%d %H:%M:%S %z] ");
     buf_addf(&record, "%s in app: ", names[level]);
-    add_clean(&record, str_from(text ? text : "(no text)"), false);
+    add_clean(&record, text, false);
     write_out(&record);
+}
+
+void log_text(enum log_level level, const char *text)
+{
+    log_record(level, str_from(text ? text : "(no text)"));
 }
 
 void log_format(enum log_level level, const char *format, ...)
 {
-    char text[1024];
+    char *text;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int n = vasprintf(&text, format, args);
     va_end(args);
-    log_text(level, text);
+    log_text(level, n < 0 ? format : text);
+    if (n >= 0)
+        free(text);
 }
 
 void log_request_error(struct exchange *ex, const char *text)
@@ -86,8 +114,7 @@ void log_request_error(struct exchange *ex, const char *text)
     buf_addstr(&record, STR("Exception on "));
     add_clean(&record, head->path, true);
     buf_addf(&record, " [%.*s]\n%s", (int)head->method.n, head->method.p, text);
-    buf_addc(&record, '\0');
-    log_text(LOG_ERROR, record.p);
+    log_record(LOG_ERROR, buf_str(&record));
     buf_free(&record);
 }
 
@@ -118,7 +145,9 @@ static enum log_level check_level(lua_State *L)
 
 int log_lua(lua_State *L)
 {
-    log_text(check_level(L), luaL_checkstring(L, 2));
+    struct str text;
+    text.p = luaL_checklstring(L, 2, &text.n);
+    log_record(check_level(L), text);
     return 0;
 }
 

@@ -29,8 +29,8 @@
 #include <time.h>
 
 #define SWEEP_INTERVAL 100         /* ms between two looks at the deadlines */
-#define LINGER_TIME 2000           /* ms, and ... */
-#define LINGER_BYTES (1024 * 1024) /* ... bytes for which a refused client is listened to */
+#define LINGER_TIME 2000           /* ms without a byte taken by the client, and ... */
+#define LINGER_BYTES (1024 * 1024) /* ... bytes, for which it is listened to after the end */
 #define MOST_QUEUED (64 * 1024)    /* bytes of an answer that may wait for the client */
 #define RETRY_ACCEPT 500           /* ms without accepting after descriptors ran out */
 
@@ -386,13 +386,33 @@ static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, v
 
 /* ---- a connection's life ---- */
 
+/* Bytes that the client has not taken: ours and the kernel's. The kernel asks for more only
+   when much of its buffer is free, which takes a slow client longer than WRITE_TIMEOUT. */
+static size_t untaken(struct conn *c)
+{
+    int in_kernel = 0;
+    if (ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &in_kernel) < 0)
+        in_kernel = 0;
+    return evbuffer_get_length(output_of(c)) + (size_t)in_kernel;
+}
+
+/* A close while bytes come that nobody has read resets the connection, and the client loses what
+   it has not taken yet: RFC 9112, section 9.6. */
+static bool could_lose_answer(struct conn *c)
+{
+    int unread = 0;
+    if (ioctl(bufferevent_getfd(c->bev), FIONREAD, &unread) < 0)
+        unread = 0;
+    return unread > 0 || untaken(c) > 0;
+}
+
 /* evhttp has answered a request; it will read again when this returns. */
 static void on_complete(struct evhttp_request *request, void *arg)
 {
     struct conn *c = arg;
     c->is_first = false;
     c->fault = (struct fault){0};
-    if (c->is_closing && !c->must_linger)
+    if (c->is_closing && !c->must_linger && !could_lose_answer(c))
         return;
     if (c->is_closing) {
         evhttp_remove_header(evhttp_request_get_output_headers(request), "Connection");
@@ -596,23 +616,13 @@ static void time_out(struct conn *c)
     }
 }
 
-/* Bytes that the client has not taken: ours and the kernel's. The kernel asks for more only
-   when much of its buffer is free, which takes a slow client longer than WRITE_TIMEOUT. */
-static size_t untaken(struct conn *c)
-{
-    int in_kernel = 0;
-    if (ioctl(bufferevent_getfd(c->bev), SIOCOUTQ, &in_kernel) < 0)
-        in_kernel = 0;
-    return evbuffer_get_length(output_of(c)) + (size_t)in_kernel;
-}
-
 /* A client that takes bytes is in time, however many are left. */
-static void note_progress(struct conn *c)
+static void note_progress(struct conn *c, int64_t timeout)
 {
     size_t waiting = untaken(c);
     bool waits_for_app = evbuffer_get_length(output_of(c)) == 0 && c->ex;
     if (waiting != c->waiting || waits_for_app)
-        set_deadline(c, c->all->options.write_timeout);
+        set_deadline(c, timeout);
     c->waiting = waiting;
 }
 
@@ -624,7 +634,9 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
         if (c->state == CONN_WRITING)
-            note_progress(c);
+            note_progress(c, all->options.write_timeout);
+        else if (c->state == CONN_LINGERING)
+            note_progress(c, LINGER_TIME);
         if (now >= c->deadline && c->evcon)
             time_out(c);
     }

@@ -69,6 +69,34 @@ def _(t):
     client.end(seconds=1.5)
 
 
+# ---- clients that send behind the end ----
+
+@case("A client that sends more behind a request that closes still gets the whole answer")
+def _(t):
+    for late in (HELLO, b"x", b"a" * 300000):
+        client = t.connect(receive_buffer=8192)
+        client.send(get(b"/big/8000000", b"Connection: close\r\n"))
+        time.sleep(0.1)
+        client.send(late)
+        for _ in range(40):
+            client.buffer += client.take(100000)
+            time.sleep(0.01)
+        equal(len(client.answer().body), 8000000, "the body's size")
+        client.end()
+
+
+@case("A client that takes the end slowly and sends meanwhile still gets the whole answer", waits=True)
+def _(t):
+    client = t.connect(receive_buffer=8192)
+    client.send(get(b"/big/400000", b"Connection: close\r\n"))
+    for i in range(10):
+        time.sleep(0.5)
+        client.send(b"x")
+        client.buffer += client.take(20000)
+    equal(len(client.answer().body), 400000, "the body's size")
+    client.end()
+
+
 # ---- pace ----
 
 @case("A stream is made as the client takes it", row=53)

@@ -436,8 +436,10 @@ static enum http1_result take_line(struct evbuffer *in, char *text, size_t most,
     struct evbuffer_ptr lf = evbuffer_search(in, "\n", 1, NULL);
     if (lf.pos < 0 ? evbuffer_get_length(in) >= most : (size_t)lf.pos >= most)
         return refuse(fault, 400, "A line of the chunked body is too long.");
-    if (lf.pos < 0)
+    if (lf.pos < 0) {
+        evbuffer_pullup(in, -1); /* byte by byte, each would keep a chunk of memory */
         return HTTP1_MORE;
+    }
     evbuffer_remove(in, text, (size_t)lf.pos + 1);
     if (lf.pos == 0 || text[lf.pos - 1] != '\r')
         return refuse(fault, 400, "A line of the chunked body does not end with CR LF.");

@@ -45,6 +45,7 @@ class Browser:
         self.base = "http://127.0.0.1:%d" % port
         arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
                      "--no-first-run", "--disable-background-networking",
+                     "--disable-dev-shm-usage",
                      "--disable-component-update", "--disable-sync", "--window-size=420,800",
                      "--user-data-dir=" + self.profile]
         answer = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {

@@ -16,6 +16,7 @@ static struct {
     struct event_base *base;
     struct event event; /* a timer that is due when the queue is not empty */
     struct task *first, **last;
+    unsigned round;
 } ready;
 
 static char wait_mark; /* its address is the mark */
@@ -28,23 +29,25 @@ static void schedule(void)
     event_add(&ready.event, &now);
 }
 
+static void leave_ready_queue(struct task *t)
+{
+    *t->at_ready = t->next_ready;
+    if (t->next_ready)
+        t->next_ready->at_ready = t->at_ready;
+    else
+        ready.last = t->at_ready;
+}
+
 /* Runs what was ready when it began; what becomes ready meanwhile comes in the next
    round, so that tasks which wake one another can't keep the loop from its sockets. */
 static void run_ready(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
-    struct task *stop = NULL;
-    if (ready.last != &ready.first)
-        stop = (struct task *)((char *)ready.last - offsetof(struct task, next_ready));
-    while (ready.first) {
+    unsigned round = ready.round++;
+    while (ready.first && ready.first->round == round) {
         struct task *t = ready.first;
-        ready.first = t->next_ready;
-        if (!ready.first)
-            ready.last = &ready.first;
-        bool is_last = t == stop;
+        leave_ready_queue(t);
         t->go_on(t);
-        if (is_last)
-            break;
     }
     if (ready.first)
         schedule();
@@ -67,17 +70,6 @@ void tasks_close(void)
 struct event_base *tasks_base(void)
 {
     return ready.base;
-}
-
-static void leave_ready_queue(struct task *t)
-{
-    for (struct task **at = &ready.first; *at; at = &(*at)->next_ready)
-        if (*at == t) {
-            *at = t->next_ready;
-            if (!*at)
-                ready.last = at;
-            return;
-        }
 }
 
 static void take_coroutine(struct task *t)
@@ -143,7 +135,9 @@ static void enqueue(struct task *t, int n)
     t->state = TASK_READY;
     t->cancel = NULL;
     t->n_values = n;
+    t->round = ready.round;
     t->next_ready = NULL;
+    t->at_ready = ready.last;
     *ready.last = t;
     ready.last = &t->next_ready;
     if (ready.first == t)
@@ -172,6 +166,9 @@ void task_adopt(struct task *parent, struct task *child)
 {
     child->parent = parent;
     child->next_child = parent->children;
+    child->at_child = &parent->children;
+    if (child->next_child)
+        child->next_child->at_child = &child->next_child;
     parent->children = child;
 }
 
@@ -179,11 +176,9 @@ static void leave_parent(struct task *t)
 {
     if (!t->parent)
         return;
-    for (struct task **at = &t->parent->children; *at; at = &(*at)->next_child)
-        if (*at == t) {
-            *at = t->next_child;
-            break;
-        }
+    *t->at_child = t->next_child;
+    if (t->next_child)
+        t->next_child->at_child = t->at_child;
     t->parent = NULL;
 }
 

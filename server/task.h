@@ -49,6 +49,8 @@ struct task {
     struct event *timer;    /* of a wait with an end in time, or NULL */
     struct task *parent, *children, *next_child;
     struct task *next_ready;
+    struct task **at_child, **at_ready; /* the pointers that lead here: leaving is quick */
+    unsigned round;                     /* READY: of the loop in which it became so */
     lua_State *obstacle; /* see task_forbid_waits */
     int n_forbidden;
 };

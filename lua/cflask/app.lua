@@ -127,9 +127,7 @@ function App:register_blueprint(bp, options)
     scaffold.check_self(self, "register_blueprint")
     self:_check_open("register_blueprint")
     blueprint.check(bp)
-    options = misuse.options(options, blueprint.REGISTER_OPTIONS, "register_blueprint")
-    blueprint.check_prefix(options.url_prefix)
-    bp:_register(self, nil, options)
+    bp:_register(self, nil, blueprint.register_options(options))
     return bp
 end
 

@@ -157,6 +157,17 @@ end
 
 -- ## Registration
 
+-- The options of a registration, checked. `register_blueprint(require "auth")` passes the
+-- path of the module after it, which is the second result of Lua 5.4's require.
+local function register_options(options)
+    if type(options) == "string" and options:find("%.lua$") then
+        options = nil
+    end
+    options = misuse.options(options, REGISTER_OPTIONS, "register_blueprint")
+    check_prefix(options.url_prefix)
+    return options
+end
+
 -- bp:register_blueprint(other, options): nests another one, which is registered with this
 -- one under both prefixes and as "this.other".
 function Blueprint:register_blueprint(other, options)
@@ -166,9 +177,7 @@ function Blueprint:register_blueprint(other, options)
     if other == self then
         misuse.fail("the blueprint %s can't be registered on itself", misuse.show(self.name))
     end
-    options = misuse.options(options, REGISTER_OPTIONS, "register_blueprint")
-    check_prefix(options.url_prefix)
-    table.insert(self._children, {blueprint = other, options = options})
+    table.insert(self._children, {blueprint = other, options = register_options(options)})
 end
 
 -- Raises unless the value is a blueprint.
@@ -309,5 +318,4 @@ local function new(name, import_name, options)
     return setmetatable(self, meta)
 end
 
-return {new = new, check = Blueprint.check, REGISTER_OPTIONS = REGISTER_OPTIONS,
-        check_prefix = check_prefix}
+return {new = new, check = Blueprint.check, register_options = register_options}

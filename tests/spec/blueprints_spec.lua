@@ -137,6 +137,16 @@ describe("a blueprint", function()
         assert.equal("/bp/other /bp/other", get("/bp/").text)
     end)
 
+    it("may come right out of require, whose second result is the module's path", function()
+        local outer, inner = flask.Blueprint("outer"), flask.Blueprint("inner")
+        inner:get("/", tell)
+        outer:register_blueprint(inner, "./inner.lua")
+        app:register_blueprint(outer, "/srv/shop/outer.lua")
+        local message = failure(app.register_blueprint, app, inner, "/prefix")
+        assert.truthy(message:find("must be a table", 1, true), message)
+        assert.equal("outer.inner./ outer.inner", get("/").text)
+    end)
+
     it("names what is wrong with it", function()
         for expected, call in pairs{
             ["must not be empty or contain a dot"] = function() flask.Blueprint("a.b") end,

@@ -32,6 +32,8 @@ function helpers.redirect(url, code)
     code = code or 302
     if type(url) ~= "string" then
         misuse.fail("redirect needs a URL, not %s", misuse.show(url))
+    elseif url:find("[%z\1-\8\10-\31\127]") then
+        misuse.fail("redirect: the URL %s has a control character", misuse.show(url))
     elseif not REDIRECTS[code] then
         misuse.fail("redirect: %s is no status of a redirect", misuse.show(code))
     end

@@ -237,7 +237,8 @@ static lua_State *main_state(lua_State *L)
 
 int app_new_lua(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"plan", plan_lua}, {"mount", mount_lua}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"plan", plan_lua}, {"mount", mount_lua}, {NULL, NULL}};
     luaL_checktype(L, 1, LUA_TTABLE);
     struct route_map *map = route_map_check(L, 2);
     struct app *a = lua_newuserdatauv(L, sizeof *a, 0);

@@ -15,7 +15,8 @@ struct hooks {
 /* What happens to the requests of one rule: made once, when registration is closed. */
 struct plan {
     int view; /* registry reference of the view, or LUA_NOREF */
-    int info; /* registry reference of the Lua plan: endpoint, rule, blueprint, blueprints */
+    int info; /* registry reference of the Lua plan: endpoint, rule, blueprint, blueprints
+               */
     struct hooks preprocessors; /* url_value_preprocessor functions */
     struct hooks before, after, teardown;
     int64_t max_content_length; /* bytes; -1 when the rule has none of its own */
@@ -32,7 +33,7 @@ struct app {
     int self;   /* registry reference of the Lua app */
     int config; /* registry reference of app.config */
     struct route_map *map;
-    int map_ref; /* keeps the map's Lua object alive */
+    int map_ref;        /* keeps the map's Lua object alive */
     struct plan *plans; /* by rule id */
     int n_plans;
     struct plan unmatched; /* for requests that match no rule */
@@ -41,11 +42,12 @@ struct app {
     bool is_closed; /* registration is over: the plans are there */
 };
 
-/* Closes registration (app:_close in Lua) if that has not been done. Runs Lua and may raise:
-   call it protected. */
+/* Closes registration (app:_close in Lua) if that has not been done. Runs Lua and may
+   raise: call it protected. */
 void app_close_registration(struct app *a);
 
-/* The mounted app for host (without port) and path, or NULL; *mount is where it is mounted. */
+/* The mounted app for host (without port) and path, or NULL; *mount is where it is
+ * mounted. */
 const struct mount *app_find_mount(const struct app *a, struct str host, struct str path);
 
 /* An integer key of app.config, read now; a limit, where false is INT64_MAX. */

@@ -1,4 +1,5 @@
-/* A request's body: up to 500 kB in memory, beyond that in one unlinked temporary file. */
+/* A request's body: up to 500 kB in memory, beyond that in one unlinked temporary file.
+ */
 #include "body.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 #define MOST_IN_MEMORY 500000
-#define SMALL_PIECE 2048 /* bytes */
+#define SMALL_PIECE    2048 /* bytes */
 
 void body_init(struct body *b)
 {
@@ -41,8 +42,8 @@ static int write_all(int fd, struct evbuffer *in)
     return 0;
 }
 
-/* Small pieces are put together: each that evbuffer moves keeps a block of its own, so that a
-   client which sends byte by byte would cost many times the body's size. */
+/* Small pieces are put together: each that evbuffer moves keeps a block of its own, so
+   that a client which sends byte by byte would cost many times the body's size. */
 static int append(struct evbuffer *memory, struct evbuffer *in)
 {
     char piece[SMALL_PIECE];

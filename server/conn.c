@@ -1,14 +1,16 @@
-/* STEP 1: clients over evhttp, with their limits and deadlines. The only file that knows evhttp.
+/* STEP 1: clients over evhttp, with their limits and deadlines. The only file that knows
+   evhttp.
 
-   evhttp accepts clients, owns their connections and keeps them alive; it neither parses what
-   they send nor writes what they get, as it does both too loosely. A callback on the input of
-   each bufferevent sees the bytes before evhttp does and moves them to a buffer of ours, where
-   http1.c reads them. Once a request is whole, evhttp is given one fixed head in its place,
-   calls on_request, and the exchange begins. The answer is written into the bufferevent's
-   output; evhttp_send_reply_end then makes evhttp go on to the next request.
+   evhttp accepts clients, owns their connections and keeps them alive; it neither parses
+   what they send nor writes what they get, as it does both too loosely. A callback on the
+   input of each bufferevent sees the bytes before evhttp does and moves them to a buffer
+   of ours, where http1.c reads them. Once a request is whole, evhttp is given one fixed
+   head in its place, calls on_request, and the exchange begins. The answer is written
+   into the bufferevent's output; evhttp_send_reply_end then makes evhttp go on to the
+   next request.
 
-   While a request is open EV_READ is off: a pipelined byte would end the process in evhttp, a
-   sender would fill memory, and a half-closed client would lose its answer. */
+   While a request is open EV_READ is off: a pipelined byte would end the process in
+   evhttp, a sender would fill memory, and a half-closed client would lose its answer. */
 #include "conn.h"
 
 #include "app.h"
@@ -28,11 +30,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define SWEEP_INTERVAL 100         /* ms between two looks at the deadlines */
-#define LINGER_TIME 2000           /* ms without a byte taken by the client, and ... */
-#define LINGER_BYTES (1024 * 1024) /* ... bytes, for which it is listened to after the end */
-#define MOST_QUEUED (64 * 1024)    /* bytes of an answer that may wait for the client */
-#define RETRY_ACCEPT 500           /* ms without accepting after descriptors ran out */
+#define SWEEP_INTERVAL 100  /* ms between two looks at the deadlines */
+#define LINGER_TIME    2000 /* ms without a byte taken by the client, and ... */
+#define LINGER_BYTES                                                                     \
+    (1024 * 1024) /* ... bytes, for which it is listened to after the end */
+#define MOST_QUEUED  (64 * 1024) /* bytes of an answer that may wait for the client */
+#define RETRY_ACCEPT 500         /* ms without accepting after descriptors ran out */
 
 static const char stand_in[] = "GET / HTTP/1.1\r\n\r\n"; /* what evhttp gets to read */
 
@@ -52,20 +55,21 @@ struct conn {
     struct conn *previous, *next;
     struct bufferevent *bev;
     struct evhttp_connection *evcon; /* NULL until adopted */
-    struct evhttp_request *request;  /* HANDED and later: evhttp's, opened by the stand-in */
-    struct evbuffer *in;             /* bytes that came and were not used */
+    struct evhttp_request
+        *request;        /* HANDED and later: evhttp's, opened by the stand-in */
+    struct evbuffer *in; /* bytes that came and were not used */
     struct http1 reader;
     struct exchange *ex; /* HEAD to WRITING */
     enum conn_state state;
-    bool is_first;       /* no request has been answered */
-    bool is_moving;      /* bytes move by our own hand: on_input looks away */
+    bool is_first;  /* no request has been answered */
+    bool is_moving; /* bytes move by our own hand: on_input looks away */
     bool must_linger;
-    bool is_closing;     /* the connection ends with this answer */
-    bool is_streaming;   /* evhttp's callbacks are put aside */
-    struct fault fault;  /* HANDED: status != 0: the bytes were no request */
-    int64_t deadline;    /* ms, monotonic */
-    size_t waiting;      /* WRITING: bytes not taken at the last look */
-    size_t dropped;      /* LINGERING: bytes */
+    bool is_closing;    /* the connection ends with this answer */
+    bool is_streaming;  /* evhttp's callbacks are put aside */
+    struct fault fault; /* HANDED: status != 0: the bytes were no request */
+    int64_t deadline;   /* ms, monotonic */
+    size_t waiting;     /* WRITING: bytes not taken at the last look */
+    size_t dropped;     /* LINGERING: bytes */
     struct peer peer;
     bufferevent_data_cb read_cb, write_cb;
     bufferevent_event_cb event_cb;
@@ -90,7 +94,8 @@ struct conns {
     struct conns *next;
 };
 
-static struct conns *every; /* for on_accept_error, which gets evhttp's argument, not ours */
+static struct conns
+    *every; /* for on_accept_error, which gets evhttp's argument, not ours */
 
 static int64_t now_ms(void)
 {
@@ -206,7 +211,8 @@ static void close_after_answer(struct conn *c)
 {
     c->is_closing = true;
     if (!c->must_linger)
-        evhttp_add_header(evhttp_request_get_output_headers(c->request), "Connection", "close");
+        evhttp_add_header(evhttp_request_get_output_headers(c->request), "Connection",
+                          "close");
 }
 
 static void end(struct sink *sink, bool must_close, bool is_broken)
@@ -307,7 +313,8 @@ static void begin_body(struct conn *c)
         hand_over(c);
         return;
     }
-    if (r->head.expects_other || (r->head.has_length && is_over_limit(r, r->head.length))) {
+    if (r->head.expects_other ||
+        (r->head.has_length && is_over_limit(r, r->head.length))) {
         give_up_body(c);
         return;
     }
@@ -386,8 +393,9 @@ static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, v
 
 /* ---- a connection's life ---- */
 
-/* Bytes that the client has not taken: ours and the kernel's. The kernel asks for more only
-   when much of its buffer is free, which takes a slow client longer than WRITE_TIMEOUT. */
+/* Bytes that the client has not taken: ours and the kernel's. The kernel asks for more
+   only when much of its buffer is free, which takes a slow client longer than
+   WRITE_TIMEOUT. */
 static size_t untaken(struct conn *c)
 {
     int in_kernel = 0;
@@ -396,8 +404,8 @@ static size_t untaken(struct conn *c)
     return evbuffer_get_length(output_of(c)) + (size_t)in_kernel;
 }
 
-/* A close while bytes come that nobody has read resets the connection, and the client loses what
-   it has not taken yet: RFC 9112, section 9.6. */
+/* A close while bytes come that nobody has read resets the connection, and the client
+   loses what it has not taken yet: RFC 9112, section 9.6. */
 static bool could_lose_answer(struct conn *c)
 {
     int unread = 0;
@@ -474,8 +482,8 @@ static void forget(struct conn *c)
     all->n--;
 }
 
-/* evhttp frees the connection: for whatever reason, this is where a conn ends. A request that
-   evhttp gave up in the middle of its answer is ours to free. */
+/* evhttp frees the connection: for whatever reason, this is where a conn ends. A request
+   that evhttp gave up in the middle of its answer is ours to free. */
 static void on_close(struct evhttp_connection *evcon, void *arg)
 {
     struct conn *c = arg;
@@ -511,8 +519,8 @@ static void note_peer(struct conn *c)
     c->peer.port = port;
 }
 
-/* Finds evhttp's connection, which is known only after on_accept has returned. It must happen
-   before any event of the connection: else its end would go unnoticed. */
+/* Finds evhttp's connection, which is known only after on_accept has returned. It must
+   happen before any event of the connection: else its end would go unnoticed. */
 static void adopt(struct conn *c)
 {
     void *evcon;

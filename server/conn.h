@@ -1,4 +1,5 @@
-/* STEP 1: clients over evhttp, with their limits and deadlines. The only file that knows evhttp. */
+/* STEP 1: clients over evhttp, with their limits and deadlines. The only file that knows
+ * evhttp. */
 #ifndef CONN_H
 #define CONN_H
 

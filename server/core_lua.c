@@ -1,4 +1,5 @@
-/* cflask.core: what the Lua side of the server is built on. lua/README.md has the contract. */
+/* cflask.core: what the Lua side of the server is built on. lua/README.md has the
+ * contract. */
 #include "core_lua.h"
 
 #include "app.h"
@@ -7,7 +8,6 @@
 #include "convert.h"
 #include "date.h"
 #include "embedded.h"
-#include "static.h"
 #include "inprocess.h"
 #include "jinja/jinja.h"
 #include "json.h"
@@ -19,6 +19,7 @@
 #include "route_lua.h"
 #include "send.h"
 #include "signals.h"
+#include "static.h"
 #include "system_lua.h"
 #include "upload.h"
 #include "wait.h"
@@ -122,7 +123,8 @@ static int status_name(lua_State *L)
 static int http_date(lua_State *L)
 {
     char text[DATE_LENGTH + 1];
-    int64_t t = lua_isnoneornil(L, 1) ? (int64_t)time(NULL) : (int64_t)luaL_checknumber(L, 1);
+    int64_t t =
+        lua_isnoneornil(L, 1) ? (int64_t)time(NULL) : (int64_t)luaL_checknumber(L, 1);
     date_format(text, t);
     lua_pushlstring(L, text, DATE_LENGTH);
     return 1;
@@ -242,33 +244,32 @@ static void run_wait_module(lua_State *L)
 
 static int open_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"app", app_new_lua},
-        {"current_app", current_app},
-        {"has_request_context", has_request_context},
-        {"has_app_context", has_app_context},
-        {"in_task", in_task},
-        {"mark_unhandled", mark_unhandled},
-        {"propagate", propagate},
-        {"error_page", error_page_lua},
-        {"wants_json", wants_json},
-        {"status_name", status_name},
-        {"http_date", http_date},
-        {"parse_date", parse_date},
-        {"set_http_error", request_set_http_error_lua},
-        {"after_this_request", request_after_this_lua},
-        {"want_signal", signal_want_lua},
-        {"config_defaults", config_defaults},
-        {"option_table", option_table},
-        {"is_markup", is_markup},
-        {"embedded", embedded},
-        {"log", log_lua},
-        {"set_log_level", log_set_level_lua},
-        {"serve", worker_serve_lua},
-        {"int", convert_int},
-        {"number", convert_number},
-        {"boolean", convert_boolean},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"app", app_new_lua},
+                                         {"current_app", current_app},
+                                         {"has_request_context", has_request_context},
+                                         {"has_app_context", has_app_context},
+                                         {"in_task", in_task},
+                                         {"mark_unhandled", mark_unhandled},
+                                         {"propagate", propagate},
+                                         {"error_page", error_page_lua},
+                                         {"wants_json", wants_json},
+                                         {"status_name", status_name},
+                                         {"http_date", http_date},
+                                         {"parse_date", parse_date},
+                                         {"set_http_error", request_set_http_error_lua},
+                                         {"after_this_request", request_after_this_lua},
+                                         {"want_signal", signal_want_lua},
+                                         {"config_defaults", config_defaults},
+                                         {"option_table", option_table},
+                                         {"is_markup", is_markup},
+                                         {"embedded", embedded},
+                                         {"log", log_lua},
+                                         {"set_log_level", log_set_level_lua},
+                                         {"serve", worker_serve_lua},
+                                         {"int", convert_int},
+                                         {"number", convert_number},
+                                         {"boolean", convert_boolean},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     request_push_library(L);
     lua_setfield(L, -2, "request");

@@ -1,10 +1,10 @@
 /* STEP 4: request in, response out: match, before, call, after, finish.
 
-   A request goes through the stages of the table below, from top to bottom. A stage may call
-   one of the app's functions; each is a call of its own through task_resume. When the function
-   waits, dispatch_request returns and is entered again, at the same stage, when the wait is
-   over. When it raises, the request goes to the HANDLE stage, and on from there as after a
-   view. No input or output is done here: send.c has that. */
+   A request goes through the stages of the table below, from top to bottom. A stage may
+   call one of the app's functions; each is a call of its own through task_resume. When
+   the function waits, dispatch_request returns and is entered again, at the same stage,
+   when the wait is over. When it raises, the request goes to the HANDLE stage, and on
+   from there as after a view. No input or output is done here: send.c has that. */
 #include "dispatch.h"
 
 #include "app.h"
@@ -26,10 +26,16 @@ struct stage {
     void (*took)(struct exchange *ex, lua_State *co); /* the results are on co's stack */
 };
 
+/* clang-format off */
 enum {
-    PUSHED, STARTED, PREPROCESS, BEFORE, VIEW, MAKE, AFTER_THIS, AFTER, FINISHED, SEND, BODY, CLOSE,
-    TORN_DOWN, TEARDOWN, APP_TORN_DOWN, POPPED, END, HANDLE
+    PUSHED, STARTED, PREPROCESS, BEFORE, /* before the view */
+    VIEW, MAKE,                          /* the view, and make_response of its results */
+    AFTER_THIS, AFTER, FINISHED,         /* after the view */
+    SEND, BODY, CLOSE,                   /* the answer goes out */
+    TORN_DOWN, TEARDOWN, APP_TORN_DOWN, POPPED, END,
+    HANDLE                               /* an error: its handler is called, then MAKE */
 };
+/* clang-format on */
 
 static void go_to(struct exchange *ex, int stage)
 {
@@ -225,8 +231,9 @@ static void took_after(struct exchange *ex, lua_State *co)
     } else {
         const char *type = luaL_typename(co, 1);
         lua_settop(co, 0);
-        lua_pushfstring(co, "an after_request function must return a response or nil, not a %s",
-                        type);
+        lua_pushfstring(
+            co, "an after_request function must return a response or nil, not a %s",
+            type);
         fail(ex, co);
     }
 }
@@ -481,25 +488,27 @@ static void fail(struct exchange *ex, lua_State *co)
 
 /* ---- the way of a request ---- */
 
+/* clang-format off */
 static const struct stage stages[] = {
-    [PUSHED]     = {call_pushed, ignore_results},
-    [STARTED]    = {call_started, ignore_results},
-    [PREPROCESS] = {call_preprocessor, ignore_results},
-    [BEFORE]     = {call_before, took_before},
-    [VIEW]       = {call_view, took_view},
-    [MAKE]       = {call_make, keep_answer},
-    [AFTER_THIS] = {call_after_this, took_after},
-    [AFTER]      = {call_after, took_after},
-    [FINISHED]   = {call_finished, ignore_results},
-    [SEND]       = {call_send, NULL},
-    [BODY]       = {call_body, took_body},
-    [CLOSE]      = {call_close, ignore_results},
-    [TORN_DOWN]  = {call_torn_down, ignore_results},
-    [TEARDOWN]   = {call_teardown, ignore_results},
+    [PUSHED]        = {call_pushed, ignore_results},
+    [STARTED]       = {call_started, ignore_results},
+    [PREPROCESS]    = {call_preprocessor, ignore_results},
+    [BEFORE]        = {call_before, took_before},
+    [VIEW]          = {call_view, took_view},
+    [MAKE]          = {call_make, keep_answer},
+    [AFTER_THIS]    = {call_after_this, took_after},
+    [AFTER]         = {call_after, took_after},
+    [FINISHED]      = {call_finished, ignore_results},
+    [SEND]          = {call_send, NULL},
+    [BODY]          = {call_body, took_body},
+    [CLOSE]         = {call_close, ignore_results},
+    [TORN_DOWN]     = {call_torn_down, ignore_results},
+    [TEARDOWN]      = {call_teardown, ignore_results},
     [APP_TORN_DOWN] = {call_app_torn_down, ignore_results},
-    [POPPED]     = {call_popped, ignore_results},
-    [HANDLE]     = {call_handler, took_view},
+    [POPPED]        = {call_popped, ignore_results},
+    [HANDLE]        = {call_handler, took_view},
 };
+/* clang-format on */
 
 /* Runs the stages until the request is over or something must be waited for. */
 static void run_stages(struct exchange *ex)

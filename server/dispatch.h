@@ -8,32 +8,34 @@
 #include "task.h"
 #include <time.h>
 
-/* One request and its answer, from the head's first byte to the last teardown function. */
+/* One request and its answer, from the head's first byte to the last teardown function.
+ */
 struct exchange {
     struct task task;
     struct context context;
     struct request request;
-    struct response quick;   /* the answer of a view that returns a plain string */
-    struct response *answer; /* what goes out: &quick or a Lua response's; NULL until made */
-    int answer_ref;          /* registry reference of the Lua response, or LUA_NOREF */
-    int stage, i;            /* where dispatch_request is: the stage, and which hook of it */
-    bool is_calling;         /* the coroutine is inside this stage's function */
-    int n_args;              /* on the coroutine's stack, for task_resume */
+    struct response quick; /* the answer of a view that returns a plain string */
+    struct response
+        *answer;     /* what goes out: &quick or a Lua response's; NULL until made */
+    int answer_ref;  /* registry reference of the Lua response, or LUA_NOREF */
+    int stage, i;    /* where dispatch_request is: the stage, and which hook of it */
+    bool is_calling; /* the coroutine is inside this stage's function */
+    int n_args;      /* on the coroutine's stack, for task_resume */
     bool is_head_sent;
-    bool has_after_this;     /* after_this_request functions are in the locals */
+    bool has_after_this; /* after_this_request functions are in the locals */
     bool is_chunked, has_length, must_close; /* how the answer is framed */
-    uint64_t length;         /* has_length: Content-Length */
-    int n_failures;          /* errors out of error handlers and after_request functions */
+    uint64_t length;                         /* has_length: Content-Length */
+    int n_failures; /* errors out of error handlers and after_request functions */
     int error_ref, traceback_ref; /* the error being handled; LUA_NOREF without */
-    int error_status;        /* or a status that the core raises */
-    bool is_unhandled;       /* no handler took the error: teardown functions see it */
-    bool is_propagated;      /* TESTING: the error goes to the test client */
-    struct sink *sink;       /* NULL once the answer is out or the client has gone */
+    int error_status;             /* or a status that the core raises */
+    bool is_unhandled;  /* no handler took the error: teardown functions see it */
+    bool is_propagated; /* TESTING: the error goes to the test client */
+    struct sink *sink;  /* NULL once the answer is out or the client has gone */
     void (*on_end)(struct exchange *ex); /* for the test client, or NULL */
-    void *owner;             /* of on_end */
-    uint64_t sent;           /* bytes of the body given to the sink */
-    uint64_t sent_before_turn; /* of a stream, when its turn began */
-    struct timespec began;   /* monotonic */
+    void *owner;                         /* of on_end */
+    uint64_t sent;                       /* bytes of the body given to the sink */
+    uint64_t sent_before_turn;           /* of a stream, when its turn began */
+    struct timespec began;               /* monotonic */
     struct exchange *next_free;
 };
 
@@ -46,12 +48,12 @@ void exchange_free(struct exchange *ex);
 /* dispatch_request's last step: the access log, ex->on_end, exchange_free. */
 void exchange_finish(struct exchange *ex);
 
-/* STEP 3. The head is there: finds the mounted app and the rule, and the limit of the body in
-   bytes (-1: none). */
+/* STEP 3. The head is there: finds the mounted app and the rule, and the limit of the
+   body in bytes (-1: none). */
 void exchange_route(struct exchange *ex);
 
-/* Runs the request as far as it goes without waiting; it goes on by itself from the event loop
-   and gives the exchange back in the end. The answer goes to the sink. */
+/* Runs the request as far as it goes without waiting; it goes on by itself from the event
+   loop and gives the exchange back in the end. The answer goes to the sink. */
 void dispatch_request(struct exchange *ex);
 
 /* The client has taken what was sent: a stream or a large body goes on. */
@@ -60,7 +62,8 @@ void exchange_drained(struct exchange *ex);
 /* The client has gone: the answer is dropped; the view runs to its end. */
 void exchange_gone(struct exchange *ex);
 
-/* REQUEST_TIMEOUT: ends the view and answers with `status`, when nothing has been sent. */
+/* REQUEST_TIMEOUT: ends the view and answers with `status`, when nothing has been sent.
+ */
 void exchange_expire(struct exchange *ex, int status);
 
 /* Ends the request at once, teardown functions unrun: the process is about to end. */

@@ -53,7 +53,8 @@ static void add_json(struct buf *out, int status, struct str name, struct str de
     buf_addstr(out, STR("}\n"));
 }
 
-/* The template has {{ code }}, {{ name }} and {{ description }}, and no other brace pair. */
+/* The template has {{ code }}, {{ name }} and {{ description }}, and no other brace pair.
+ */
 static void add_html(struct buf *out, int status, struct str name, struct str description)
 {
     const struct embedded_file *page = embedded_find(STR("templates/error.html"));
@@ -68,7 +69,8 @@ static void add_html(struct buf *out, int status, struct str name, struct str de
         else
             add_escaped(out, str_starts(rest, STR("name")) ? name : description);
         const char *close = memmem(rest.p, rest.n, "}}", 2);
-        rest = close ? str_skip(rest, (size_t)(close - rest.p) + 2) : str_skip(rest, rest.n);
+        rest =
+            close ? str_skip(rest, (size_t)(close - rest.p) + 2) : str_skip(rest, rest.n);
     }
     buf_addstr(out, rest);
 }
@@ -76,7 +78,8 @@ static void add_html(struct buf *out, int status, struct str name, struct str de
 const char *error_page(struct buf *out, int status, const char *name,
                        const char *description, bool as_json)
 {
-    struct buf title = {0}, text = {0}; /* the app's: both pages say that they are UTF-8 */
+    struct buf title = {0},
+               text = {0}; /* the app's: both pages say that they are UTF-8 */
     utf8_add_repaired(&title, str_from(name ? name : "Error"));
     utf8_add_repaired(&text, str_from(description ? description : ""));
     if (as_json)

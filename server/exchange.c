@@ -1,13 +1,15 @@
-/* One request and its answer: begun at the head's first byte, routed when the head is there,
-   given back after the last teardown function. dispatch.c has what happens in between. */
+/* One request and its answer: begun at the head's first byte, routed when the head is
+   there, given back after the last teardown function. dispatch.c has what happens in
+   between. */
 #include "app.h"
 #include "dispatch.h"
 #include "log.h"
 #include "request_lua.h"
 #include <stdlib.h>
 
-#define MOST_KEPT 256            /* exchanges that wait for the next request */
-#define MOST_PUSHED (1024 * 1024) /* bytes of one answer that the collector is told of */
+#define MOST_KEPT   256           /* exchanges that wait for the next request */
+#define MOST_PUSHED (1024 * 1024) /* bytes of one answer that the collector is told of   \
+                                   */
 
 static struct exchange *kept;
 static int n_kept;
@@ -55,9 +57,10 @@ struct exchange *exchange_new(struct app *app, struct sink *sink)
     return ex;
 }
 
-/* A response object is garbage that Lua keeps until its finalizer has run, and counts as in use
-   when it decides how long to wait for the next cycle: each would be longer than the one before.
-   What the object holds outside of Lua is not counted at all. So each pushes the collector on. */
+/* A response object is garbage that Lua keeps until its finalizer has run, and counts as
+   in use when it decides how long to wait for the next cycle: each would be longer than
+   the one before. What the object holds outside of Lua is not counted at all. So each
+   pushes the collector on. */
 static void push_collector(lua_State *L, const struct response *answer)
 {
     size_t size = answer->kind == RESPONSE_TEXT ? answer->text.n : 0;
@@ -65,7 +68,8 @@ static void push_collector(lua_State *L, const struct response *answer)
     lua_gc(L, LUA_GCSTEP, (int)(size / 1024) + 1);
 }
 
-/* What the request holds, but not its coroutine and first memory, which the next one uses. */
+/* What the request holds, but not its coroutine and first memory, which the next one
+ * uses. */
 static void clear(struct exchange *ex)
 {
     lua_State *L = ex->task.L;
@@ -197,8 +201,9 @@ static void route(struct exchange *ex)
         request_match(ex);
     else /* `OPTIONS *` asks about the server as a whole; CONNECT is refused below */
         r->match = (struct route_result){.outcome = ROUTE_OPTIONS, .rule = -1};
-    bool has_rule = (r->match.outcome == ROUTE_FOUND || r->match.outcome == ROUTE_OPTIONS) &&
-                    r->match.rule >= 0 && r->match.rule < r->app->n_plans;
+    bool has_rule =
+        (r->match.outcome == ROUTE_FOUND || r->match.outcome == ROUTE_OPTIONS) &&
+        r->match.rule >= 0 && r->match.rule < r->app->n_plans;
     r->plan = has_rule ? &r->app->plans[r->match.rule] : &r->app->unmatched;
     if (!r->refusal)
         r->refusal = refusal_of(r);

@@ -54,15 +54,17 @@ static struct str check_text(lua_State *L, int index, struct str name)
 {
     struct str s;
     int type = lua_type(L, index);
-    if (type != LUA_TSTRING && type != LUA_TNUMBER && luaL_getmetafield(L, index, "__tostring") ==
-                                                          LUA_TNIL)
-        luaL_error(L, "the value of header field %s must be a string or a number, not a %s",
+    if (type != LUA_TSTRING && type != LUA_TNUMBER &&
+        luaL_getmetafield(L, index, "__tostring") == LUA_TNIL)
+        luaL_error(L,
+                   "the value of header field %s must be a string or a number, not a %s",
                    name.p, luaL_typename(L, index));
     s.p = luaL_tolstring(L, index, &s.n);
     return s; /* the string stays on the stack */
 }
 
-static void add(lua_State *L, struct response *r, struct str name, struct str value, bool is_set)
+static void add(lua_State *L, struct response *r, struct str name, struct str value,
+                bool is_set)
 {
     struct fault fault;
     int failed = is_set ? response_set_field(r, name, value, &fault)
@@ -284,9 +286,9 @@ static int pairs_lua(lua_State *L)
 void headers_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"get", get_lua},         {"set", set_lua},     {"setdefault", setdefault_lua},
+        {"get", get_lua},         {"set", set_lua},       {"setdefault", setdefault_lua},
         {"add", add_lua},         {"extend", extend_lua}, {"remove", remove_lua},
-        {"getlist", getlist_lua}, {"has", has_lua},     {NULL, NULL}};
+        {"getlist", getlist_lua}, {"has", has_lua},       {NULL, NULL}};
     luaL_newmetatable(L, METATABLE);
     luaL_newlib(L, methods);
     lua_pushcclosure(L, index_lua, 1);

@@ -10,8 +10,8 @@ void headers_open(lua_State *L);
 /* Pushes the headers object of the response at `index`, which it keeps alive. */
 void headers_push(lua_State *L, int index);
 
-/* Sets each field of the table at `index`: name to string, number or list. Raises for what
-   must not be sent. */
+/* Sets each field of the table at `index`: name to string, number or list. Raises for
+   what must not be sent. */
 void headers_update(lua_State *L, struct response *r, int index);
 
 #endif

@@ -1,9 +1,9 @@
 /* STEP 1: bytes in; a strict HTTP/1.x request head, body bytes or a fault out.
 
    A head is read in two passes: find_head_end looks for the empty line, going on where it
-   stopped when more bytes come; then the whole head is copied into the request's arena and
-   parsed there once. This file knows evbuffers only: connections, the test client and the
-   fuzzer feed it the same bytes. */
+   stopped when more bytes come; then the whole head is copied into the request's arena
+   and parsed there once. This file knows evbuffers only: connections, the test client and
+   the fuzzer feed it the same bytes. */
 #include "http1.h"
 
 #define LONGEST_CHUNK_LINE 1024 /* chunk size and extensions, bytes */
@@ -78,18 +78,21 @@ static enum http1_result refuse(struct fault *fault, int status, const char *why
 
 /* ---- the head's end ---- */
 
-/* HTTP1_DONE with *size, HTTP1_MORE, or a fault: too long, or a line ended by a bare LF. */
+/* HTTP1_DONE with *size, HTTP1_MORE, or a fault: too long, or a line ended by a bare LF.
+ */
 static enum http1_result find_head_end(struct http1 *p, const char *bytes, size_t n,
                                        size_t most, size_t *size, struct fault *fault)
 {
     for (;;) {
-        const char *lf = n > p->scanned ? memchr(bytes + p->scanned, '\n', n - p->scanned) : NULL;
+        const char *lf =
+            n > p->scanned ? memchr(bytes + p->scanned, '\n', n - p->scanned) : NULL;
         if (!lf) {
             p->scanned = n;
             if (n < most)
                 return HTTP1_MORE;
-            return p->n_lines == 0 ? refuse(fault, 414, "The request line is too long.")
-                                   : refuse(fault, 431, "The header fields are too large.");
+            return p->n_lines == 0
+                       ? refuse(fault, 414, "The request line is too long.")
+                       : refuse(fault, 431, "The header fields are too large.");
         }
         size_t end = (size_t)(lf - bytes);
         if (end == p->line || bytes[end - 1] != '\r')
@@ -179,15 +182,17 @@ static int cut_authority(struct str *target, struct str *authority)
     return is_authority(*authority) ? 0 : -1;
 }
 
-/* Splits the target: origin-form, absolute-form (http and https), authority-form for CONNECT
-   or asterisk-form for OPTIONS; RFC 9112, section 3.2. */
+/* Splits the target: origin-form, absolute-form (http and https), authority-form for
+   CONNECT or asterisk-form for OPTIONS; RFC 9112, section 3.2. */
 static int parse_target(struct http1_head *head, struct fault *fault)
 {
     struct str rest = head->target;
     if (str_eq(head->method, STR("CONNECT"))) {
         head->path = rest;
         head->authority = rest;
-        return is_authority(rest) ? 0 : fault_set(fault, 400, "The request target is malformed.");
+        return is_authority(rest)
+                   ? 0
+                   : fault_set(fault, 400, "The request target is malformed.");
     }
     if (str_eq(rest, STR("*")) && str_eq(head->method, STR("OPTIONS"))) {
         head->path = rest;
@@ -202,7 +207,8 @@ static int parse_target(struct http1_head *head, struct fault *fault)
     return 0;
 }
 
-static int parse_request_line(struct str line, struct http1_head *head, struct fault *fault)
+static int parse_request_line(struct str line, struct http1_head *head,
+                              struct fault *fault)
 {
     head->method = (struct str){line.p, span(line, TOKEN)};
     line = str_skip(line, head->method.n);
@@ -241,7 +247,8 @@ static int parse_length(struct str value, struct http1_head *head, struct fault 
 static int parse_coding(struct str value, struct http1_head *head, struct fault *fault)
 {
     if (head->is_chunked || !str_ieq(value, STR("chunked")))
-        return fault_set(fault, 501, "The only transfer coding that is served is chunked.");
+        return fault_set(fault, 501,
+                         "The only transfer coding that is served is chunked.");
     head->is_chunked = true;
     return 0;
 }
@@ -321,8 +328,9 @@ static int note_field(const struct http1_field *field, struct http1_head *head,
 }
 
 /* What can be said only when all fields are known. */
-static int check_head(struct http1_head *head, const struct connection_options *connection,
-                      bool has_host, struct fault *fault)
+static int check_head(struct http1_head *head,
+                      const struct connection_options *connection, bool has_host,
+                      struct fault *fault)
 {
     if (head->minor >= 1 && !has_host)
         return fault_set(fault, 400, "Host is missing.");
@@ -332,11 +340,13 @@ static int check_head(struct http1_head *head, const struct connection_options *
         return fault_set(fault, 400, "HTTP/1.0 has no Transfer-Encoding.");
     if (head->minor == 0)
         head->expects_continue = head->expects_other = false;
-    head->wants_close = connection->close || (head->minor == 0 && !connection->keep_alive);
+    head->wants_close =
+        connection->close || (head->minor == 0 && !connection->keep_alive);
     return 0;
 }
 
-/* The next line, without its CR LF. Every line of a head found by find_head_end has both. */
+/* The next line, without its CR LF. Every line of a head found by find_head_end has both.
+ */
 static struct str next_line(struct str *rest)
 {
     struct str line = str_cut(rest, '\n');
@@ -391,7 +401,8 @@ enum http1_result http1_read_head(struct http1 *p, struct evbuffer *in,
         return refuse(fault, 503, "Out of memory.");
     if (!can_begin_request(bytes, there))
         return refuse(fault, 400, "The request line is malformed.");
-    enum http1_result found = find_head_end(p, bytes, there, limits->max_head, &size, fault);
+    enum http1_result found =
+        find_head_end(p, bytes, there, limits->max_head, &size, fault);
     if (found != HTTP1_DONE)
         return found;
 
@@ -402,7 +413,7 @@ enum http1_result http1_read_head(struct http1 *p, struct evbuffer *in,
     *p = (struct http1){0};
     *head = (struct http1_head){.query = {"", 0}};
     return parse_head(text, limits->max_fields, arena, head, fault) < 0 ? HTTP1_FAULT
-                                                                         : HTTP1_DONE;
+                                                                        : HTTP1_DONE;
 }
 
 const struct str *http1_field(const struct http1_head *head, struct str name)
@@ -416,9 +427,9 @@ const struct str *http1_field(const struct http1_head *head, struct str name)
 /* ---- the body ---- */
 
 enum chunk_step {
-    CHUNK_SIZE,  /* a line with the size and extensions comes */
-    CHUNK_DATA,  /* p->left bytes of the chunk come */
-    CHUNK_END,   /* the CR LF behind the data comes */
+    CHUNK_SIZE,   /* a line with the size and extensions comes */
+    CHUNK_DATA,   /* p->left bytes of the chunk come */
+    CHUNK_END,    /* the CR LF behind the data comes */
     CHUNK_TRAILER /* trailer fields and the empty line come */
 };
 
@@ -428,10 +439,10 @@ bool http1_begin_body(struct http1 *p, const struct http1_head *head)
     return head->is_chunked || (head->has_length && head->length > 0);
 }
 
-/* Takes a line off `in`, without its CR LF, into text (of `most` bytes). HTTP1_MORE when its
-   end has not come. */
-static enum http1_result take_line(struct evbuffer *in, char *text, size_t most, size_t *n,
-                                   struct fault *fault)
+/* Takes a line off `in`, without its CR LF, into text (of `most` bytes). HTTP1_MORE when
+   its end has not come. */
+static enum http1_result take_line(struct evbuffer *in, char *text, size_t most,
+                                   size_t *n, struct fault *fault)
 {
     struct evbuffer_ptr lf = evbuffer_search(in, "\n", 1, NULL);
     if (lf.pos < 0 ? evbuffer_get_length(in) >= most : (size_t)lf.pos >= most)
@@ -474,7 +485,8 @@ static int parse_chunk_size(struct str line, uint64_t *size, struct fault *fault
 }
 
 /* One line of the chunked framing. */
-static enum http1_result read_chunk_line(struct http1 *p, const struct http1_limits *limits,
+static enum http1_result read_chunk_line(struct http1 *p,
+                                         const struct http1_limits *limits,
                                          struct evbuffer *in, struct fault *fault)
 {
     char text[LONGEST_CHUNK_LINE];
@@ -503,13 +515,15 @@ static enum http1_result read_chunk_line(struct http1 *p, const struct http1_lim
     }
     struct http1_field field;
     p->trailer_size += n + 2;
-    if (n > 0 && (++p->n_trailers > limits->max_fields || p->trailer_size > limits->max_head))
+    if (n > 0 &&
+        (++p->n_trailers > limits->max_fields || p->trailer_size > limits->max_head))
         return refuse(fault, 431, "The trailer fields are too large.");
     return n > 0 && parse_field(line, &field, fault) < 0 ? HTTP1_FAULT : HTTP1_DONE;
 }
 
 /* Moves what is there of p->left, at most `most` bytes. */
-static size_t move_data(struct http1 *p, struct evbuffer *in, struct evbuffer *out, size_t most)
+static size_t move_data(struct http1 *p, struct evbuffer *in, struct evbuffer *out,
+                        size_t most)
 {
     size_t n = evbuffer_get_length(in);
     if (n > p->left)

@@ -1,6 +1,6 @@
-/* Requests without a socket: what the test client and app:test_request_context stand on. The
-   bytes of a request go through http1.c and the same dispatch as a client's; the answer's
-   bytes come back as a string. */
+/* Requests without a socket: what the test client and app:test_request_context stand on.
+   The bytes of a request go through http1.c and the same dispatch as a client's; the
+   answer's bytes come back as a string. */
 #include "inprocess.h"
 
 #include "app.h"
@@ -115,13 +115,14 @@ static int read_request(struct inprocess *p, struct fault *fault)
     exchange_route(p->ex);
     if (!http1_begin_body(&reader, &r->head))
         return 0;
-    if (r->head.expects_other || (r->head.has_length && is_over_limit(r, r->head.length))) {
+    if (r->head.expects_other ||
+        (r->head.has_length && is_over_limit(r, r->head.length))) {
         r->is_body_refused = true;
         return 0;
     }
     size_t moved;
-    result = http1_read_body(&reader, &r->head, &limits, p->in, p->body, (size_t)-1, &moved,
-                             fault);
+    result = http1_read_body(&reader, &r->head, &limits, p->in, p->body, (size_t)-1,
+                             &moved, fault);
     if (is_over_limit(r, moved)) {
         r->is_body_refused = true;
         return 0;
@@ -130,12 +131,13 @@ static int read_request(struct inprocess *p, struct fault *fault)
         return fault_set(fault, 400, "the request's body is not whole");
     if (result == HTTP1_FAULT)
         return -1;
-    return body_add(&r->body, p->body) < 0 ? fault_set(fault, 503, "the body can't be kept")
-                                           : 0;
+    return body_add(&r->body, p->body) < 0
+               ? fault_set(fault, 503, "the body can't be kept")
+               : 0;
 }
 
-/* Begins the exchange of the bytes at stack index 2 with the app at 1, options at 3. When the
-   bytes are no request the refusal is in the sink, and false is returned. */
+/* Begins the exchange of the bytes at stack index 2 with the app at 1, options at 3. When
+   the bytes are no request the refusal is in the sink, and false is returned. */
 static bool begin(lua_State *L, struct inprocess *p)
 {
     struct app *app = app_check(L, 1);
@@ -221,7 +223,8 @@ static int release_lua(lua_State *L)
     return 0;
 }
 
-/* with_request(handle, bytes, options, fn) -> fn's results. Hooks don't run, as in Flask. */
+/* with_request(handle, bytes, options, fn) -> fn's results. Hooks don't run, as in Flask.
+ */
 static int with_request_lua(lua_State *L)
 {
     luaL_checktype(L, 4, LUA_TFUNCTION);

@@ -1,4 +1,5 @@
-/* Requests without a socket: what the test client and app:test_request_context stand on. */
+/* Requests without a socket: what the test client and app:test_request_context stand on.
+ */
 #ifndef INPROCESS_H
 #define INPROCESS_H
 

@@ -18,8 +18,9 @@
 static int failed(struct fault *fault, const char *where, const char *option, int error)
 {
     if (error == EADDRINUSE)
-        return fault_set(fault, 0, "%s is in use by another program: choose another with %s",
-                         where, option);
+        return fault_set(fault, 0,
+                         "%s is in use by another program: choose another with %s", where,
+                         option);
     if (error == EACCES)
         return fault_set(fault, 0, "no permission to listen on %s", where);
     return fault_set(fault, 0, "can't listen on %s: %s", where, strerror(error));
@@ -31,8 +32,9 @@ static int port_of(int fd)
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
         return 0;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.ss_family == AF_INET6
+                     ? ((struct sockaddr_in6 *)&address)->sin6_port
+                     : ((struct sockaddr_in *)&address)->sin_port);
 }
 
 static int open_and_listen(const struct sockaddr *address, socklen_t size, int family)
@@ -43,7 +45,8 @@ static int open_and_listen(const struct sockaddr *address, socklen_t size, int f
         return -1;
     if (family != AF_UNIX) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted ones inherit it */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+                   sizeof on); /* accepted ones inherit it */
     }
     if (bind(fd, address, size) < 0 || listen(fd, BACKLOG) < 0) {
         int error = errno;
@@ -54,7 +57,8 @@ static int open_and_listen(const struct sockaddr *address, socklen_t size, int f
     return fd;
 }
 
-int listen_tcp(const char *host, int port, char *url, size_t url_size, struct fault *fault)
+int listen_tcp(const char *host, int port, char *url, size_t url_size,
+               struct fault *fault)
 {
     char service[16], where[300];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
@@ -75,15 +79,15 @@ int listen_tcp(const char *host, int port, char *url, size_t url_size, struct fa
     return fd;
 }
 
-/* True when nobody listens on the socket file. Without O_NONBLOCK connect would wait for a
-   server whose queue is full. */
+/* True when nobody listens on the socket file. Without O_NONBLOCK connect would wait for
+   a server whose queue is full. */
 static bool is_stale(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     bool refused = connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
-                  errno == ECONNREFUSED;
+                   errno == ECONNREFUSED;
     close(fd);
     return refused;
 }
@@ -100,8 +104,8 @@ int listen_unix(const char *path, char *url, size_t url_size, struct fault *faul
     strcpy(address.sun_path, path);
     if (lstat(path, &file) == 0) {
         if (!S_ISSOCK(file.st_mode))
-            return fault_set(fault, 0, "%s is there and no socket: choose another with --unix",
-                             path);
+            return fault_set(
+                fault, 0, "%s is there and no socket: choose another with --unix", path);
         if (is_stale(&address))
             unlink(path);
     }

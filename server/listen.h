@@ -5,13 +5,14 @@
 #include "base/fault.h"
 #include <stddef.h>
 
-/* A listening, non-blocking TCP socket on host (a name or a numeric address) and port (0: the
-   kernel chooses). Returns the descriptor and writes "http://host:port" to url, or returns -1
-   with a fault that says what to do. */
-int listen_tcp(const char *host, int port, char *url, size_t url_size, struct fault *fault);
+/* A listening, non-blocking TCP socket on host (a name or a numeric address) and port (0:
+   the kernel chooses). Returns the descriptor and writes "http://host:port" to url, or
+   returns -1 with a fault that says what to do. */
+int listen_tcp(const char *host, int port, char *url, size_t url_size,
+               struct fault *fault);
 
-/* The same on a Unix socket. A socket file that nobody listens on is replaced; any other file
-   is left alone. */
+/* The same on a Unix socket. A socket file that nobody listens on is replaced; any other
+   file is left alone. */
 int listen_unix(const char *path, char *url, size_t url_size, struct fault *fault);
 
 #endif

@@ -11,8 +11,9 @@ static struct context *check_context(lua_State *L)
     if (!context && ex)
         context = &ex->context;
     if (!context || !context->app)
-        luaL_error(L, "working outside of application context: flask.g is there only while a "
-                      "request is handled, and in app:app_context");
+        luaL_error(
+            L, "working outside of application context: flask.g is there only while a "
+               "request is handled, and in app:app_context");
     return context;
 }
 

@@ -32,14 +32,15 @@ static bool is_clean(unsigned char c, bool one_line)
     return (c >= 0x20 && c != 0x7F) || c == '\t' || c == '\n';
 }
 
-/* The character at the front of s can go out: how many bytes it has, else 0. U+0080 to U+009F
-   control a terminal as ESC does. */
+/* The character at the front of s can go out: how many bytes it has, else 0. U+0080 to
+   U+009F control a terminal as ESC does. */
 static size_t clean_character(struct str s, bool one_line)
 {
     int n = utf8_sequence(s.p, s.n);
     if (n == 1)
         return is_clean((unsigned char)*s.p, one_line);
-    bool is_control = n == 2 && (unsigned char)s.p[0] == 0xC2 && (unsigned char)s.p[1] < 0xA0;
+    bool is_control =
+        n == 2 && (unsigned char)s.p[0] == 0xC2 && (unsigned char)s.p[1] < 0xA0;
     return is_control ? 0 : (size_t)n;
 }
 

@@ -8,9 +8,9 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 struct exchange;
 
-/* Writes "[2026-11-24 05:23:48 +0000] ERROR in app: text" and a newline. Control characters
-   but newline and tab, and bytes that are no UTF-8, are written as \xNN: a client's bytes must
-   not forge a line's colour. */
+/* Writes "[2026-11-24 05:23:48 +0000] ERROR in app: text" and a newline. Control
+   characters but newline and tab, and bytes that are no UTF-8, are written as \xNN: a
+   client's bytes must not forge a line's colour. */
 void log_text(enum log_level level, const char *text);
 void log_format(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -21,8 +21,8 @@ void log_set_level(enum log_level level);
 /* An error that no answer can tell of: "Exception on /path [GET]" and the text. */
 void log_request_error(struct exchange *ex, const char *text);
 
-/* One line of the access log, in the Common Log Format with the time taken. The target's quotes
-   and backslashes are written as \xNN too. */
+/* One line of the access log, in the Common Log Format with the time taken. The target's
+   quotes and backslashes are written as \xNN too. */
 void log_access(struct exchange *ex);
 void log_set_access(int is_on);
 

@@ -14,7 +14,7 @@ struct option {
     const char *text;
 };
 
-#define NOT_HERE ((size_t)-1)
+#define NOT_HERE  ((size_t)-1)
 #define AT(field) offsetof(struct options, field)
 
 static const struct option table[] = {
@@ -58,7 +58,8 @@ void options_defaults(struct options *o)
 {
     for (size_t i = 0; i < N_OPTIONS; i++)
         if (table[i].offset != NOT_HERE)
-            *(int64_t *)((char *)o + table[i].offset) = in_struct(&table[i], table[i].value);
+            *(int64_t *)((char *)o + table[i].offset) =
+                in_struct(&table[i], table[i].value);
 }
 
 int options_read(lua_State *L, int index, struct options *o, struct fault *fault)

@@ -1,5 +1,5 @@
-/* STEP 2: the request object: a head and a body, and what is found in them on first touch.
-   This file has the request itself; request_lua.c is flask.request. */
+/* STEP 2: the request object: a head and a body, and what is found in them on first
+   touch. This file has the request itself; request_lua.c is flask.request. */
 #include "request.h"
 
 void request_init(struct request *r)

@@ -1,4 +1,5 @@
-/* STEP 2: the request object: a head and a body, and what is found in them on first touch. */
+/* STEP 2: the request object: a head and a body, and what is found in them on first
+ * touch. */
 #ifndef REQUEST_H
 #define REQUEST_H
 
@@ -16,20 +17,21 @@ struct peer {
 };
 
 struct request {
-    uint64_t id; /* never the same twice: a handle that outlives its request is found out */
+    uint64_t
+        id; /* never the same twice: a handle that outlives its request is found out */
     struct arena arena;
     struct http1_head head;
     struct body body;
     struct peer peer;
-    struct app *app;       /* the app that serves it, mounts followed */
-    struct str root_path;  /* the mount's prefix, "" without one; decoded */
-    struct str path;       /* the target's path behind the prefix, still encoded */
+    struct app *app;         /* the app that serves it, mounts followed */
+    struct str root_path;    /* the mount's prefix, "" without one; decoded */
+    struct str path;         /* the target's path behind the prefix, still encoded */
     const struct plan *plan; /* the matched rule's, or the app's for what matches none */
     struct route_result match;
-    bool is_matched;       /* `match` must be closed */
-    int refusal;           /* status raised in the view's place: 404, 405, 413, 417, 501; or 0 */
+    bool is_matched; /* `match` must be closed */
+    int refusal; /* status raised in the view's place: 404, 405, 413, 417, 501; or 0 */
     int64_t max_content_length; /* bytes; what the body was read under; -1: no limit */
-    bool is_body_refused;  /* over the limit and not read: touching it is 413 */
+    bool is_body_refused;       /* over the limit and not read: touching it is 413 */
 };
 
 /* Makes *r a new request without head and body. */

@@ -1,5 +1,6 @@
-/* The fields of flask.request: each is a row of the table at the end. What is parsed is kept in
-   the request's locals, so that it is parsed once and is always the same object. */
+/* The fields of flask.request: each is a row of the table at the end. What is parsed is
+   kept in the request's locals, so that it is parsed once and is always the same object.
+ */
 #include "request_fields.h"
 
 #include "accept.h"
@@ -38,7 +39,8 @@ static int push_field(lua_State *L, struct exchange *ex, struct str name)
     return 1;
 }
 
-/* All fields of that name, joined with ", " (RFC 9110, section 5.3); .p NULL without one. */
+/* All fields of that name, joined with ", " (RFC 9110, section 5.3); .p NULL without one.
+ */
 static struct str joined_field(struct exchange *ex, struct str name)
 {
     const struct http1_head *head = &ex->request.head;
@@ -64,7 +66,8 @@ static struct str joined_field(struct exchange *ex, struct str name)
     return copy;
 }
 
-/* Moves a malloc'd buffer's bytes into the arena, so that nothing is lost when Lua raises. */
+/* Moves a malloc'd buffer's bytes into the arena, so that nothing is lost when Lua
+ * raises. */
 static struct str into_arena(struct arena *a, struct buf *b)
 {
     struct str s = arena_copy(a, buf_str(b));
@@ -330,8 +333,8 @@ static int max_form_parts(lua_State *L, struct exchange *ex)
 /* Touching a body over its limit is 413 (API, section 5). */
 static void check_body(lua_State *L, const struct request *r)
 {
-    bool is_over = r->max_content_length >= 0 &&
-                   r->body.size > (uint64_t)r->max_content_length;
+    bool is_over =
+        r->max_content_length >= 0 && r->body.size > (uint64_t)r->max_content_length;
     if (r->is_body_refused || is_over)
         request_raise(L, r->head.expects_other ? 417 : 413, NULL);
 }
@@ -383,7 +386,8 @@ static bool is_form(struct str mimetype)
            str_eq(mimetype, STR("multipart/form-data"));
 }
 
-/* As in Flask: the bytes of a form are in form and files, not here; get_data() has them. */
+/* As in Flask: the bytes of a form are in form and files, not here; get_data() has them.
+ */
 static int data(lua_State *L, struct exchange *ex)
 {
     struct pairs parameters = {0};
@@ -409,7 +413,8 @@ static int content_length(lua_State *L, struct exchange *ex)
 {
     const struct http1_head *head = &ex->request.head;
     if (head->has_length)
-        lua_pushinteger(L, (lua_Integer)(head->length > INT64_MAX ? INT64_MAX : head->length));
+        lua_pushinteger(
+            L, (lua_Integer)(head->length > INT64_MAX ? INT64_MAX : head->length));
     else
         lua_pushnil(L);
     return 1;
@@ -455,8 +460,9 @@ static int push_json(lua_State *L, struct exchange *ex, bool is_forced, bool is_
     struct fault fault;
     if (!is_forced && !has_json_type(ex)) {
         if (!is_silent)
-            return request_raise(L, 415, "Did not attempt to load JSON data because the request "
-                                         "Content-Type was not 'application/json'.");
+            return request_raise(L, 415,
+                                 "Did not attempt to load JSON data because the request "
+                                 "Content-Type was not 'application/json'.");
         lua_pushnil(L);
         return 1;
     }
@@ -533,9 +539,11 @@ static void push_file(lua_State *L, struct exchange *ex, const struct form_file 
     upload_push(L, ex, file->offset, file->length);
 }
 
-static void keep_files(lua_State *L, struct exchange *ex, int locals, const struct form *form)
+static void keep_files(lua_State *L, struct exchange *ex, int locals,
+                       const struct form *form)
 {
-    struct str *names = arena_alloc(&ex->request.arena, (form->n_files + 1) * sizeof *names);
+    struct str *names =
+        arena_alloc(&ex->request.arena, (form->n_files + 1) * sizeof *names);
     if (!names)
         luaL_error(L, "out of memory");
     lua_createtable(L, (int)form->n_files, 0);

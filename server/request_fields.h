@@ -7,8 +7,8 @@
 /* Pushes a table from the fields' names to their numbers. */
 void request_push_fields(lua_State *L);
 
-/* Pushes the field with that number, of the exchange's request, and returns 1. May raise HTTP
-   errors: touching a body over its limit, for instance. */
+/* Pushes the field with that number, of the exchange's request, and returns 1. May raise
+   HTTP errors: touching a body over its limit, for instance. */
 int request_push_field(lua_State *L, struct exchange *ex, lua_Integer field);
 
 /* request:get_data(), request:get_json{force=, silent=}. */

@@ -32,8 +32,9 @@ struct exchange *request_check_current(lua_State *L)
 {
     struct exchange *ex = request_current();
     if (!ex)
-        luaL_error(L, "working outside of request context: flask.request, session and g are "
-                      "there only while a request is handled");
+        luaL_error(L,
+                   "working outside of request context: flask.request, session and g are "
+                   "there only while a request is handled");
     return ex;
 }
 
@@ -44,7 +45,8 @@ static int raise_bad_key(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &http_error_key);
     lua_pushinteger(L, 400);
-    lua_pushfstring(L, "The request has no proper value for '%s'.", luaL_checkstring(L, 1));
+    lua_pushfstring(L, "The request has no proper value for '%s'.",
+                    luaL_checkstring(L, 1));
     lua_newtable(L);
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "key");
@@ -97,7 +99,8 @@ static bool is_trusted(lua_State *L, int list, struct str host)
         struct str entry;
         entry.p = lua_tolstring(L, -1, &entry.n);
         bool fits = str_ieq(entry, host);
-        if (!fits && entry.n && entry.p[0] == '.') /* ".example.com": it and all below it */
+        if (!fits && entry.n &&
+            entry.p[0] == '.') /* ".example.com": it and all below it */
             fits = str_ieq(str_skip(entry, 1), host) ||
                    (host.n > entry.n && str_ieq(str_skip(host, host.n - entry.n), entry));
         lua_pop(L, 1);
@@ -121,7 +124,8 @@ static void check_trusted_host(lua_State *L, struct request *r)
     lua_rawgeti(L, LUA_REGISTRYINDEX, r->app->config);
     lua_pushliteral(L, "TRUSTED_HOSTS");
     lua_rawget(L, -2);
-    if (lua_istable(L, -1) && !is_trusted(L, lua_gettop(L), without_port(request_host(r))))
+    if (lua_istable(L, -1) &&
+        !is_trusted(L, lua_gettop(L), without_port(request_host(r))))
         r->refusal = 400;
     lua_pop(L, 2);
 }
@@ -174,7 +178,8 @@ void request_push_view_args(lua_State *L, struct exchange *ex)
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         lua_createtable(L, 0, (int)r->match.values_n);
-        for (size_t i = 0; r->match.outcome == ROUTE_FOUND && i < r->match.values_n; i++) {
+        for (size_t i = 0; r->match.outcome == ROUTE_FOUND && i < r->match.values_n;
+             i++) {
             lua_pushlstring(L, r->match.values[i].name.p, r->match.values[i].name.n);
             push_value(L, r, i);
             lua_rawset(L, -3);
@@ -185,7 +190,8 @@ void request_push_view_args(lua_State *L, struct exchange *ex)
     lua_remove(L, -2);
 }
 
-/* After preprocessors the values are the table's; one that they set to nil is left out. */
+/* After preprocessors the values are the table's; one that they set to nil is left out.
+ */
 static int push_preprocessed(lua_State *L, struct exchange *ex)
 {
     const struct route_result *match = &ex->request.match;
@@ -273,13 +279,14 @@ static int index_lua(lua_State *L)
     return 1;
 }
 
-/* Only the limits can be set; that of the body only lowered, as it has been read already. */
+/* Only the limits can be set; that of the body only lowered, as it has been read already.
+ */
 static int newindex_lua(lua_State *L)
 {
     struct exchange *ex = request_check_current(L);
     const char *key = luaL_checkstring(L, 2);
-    bool is_form = strcmp(key, "max_form_memory_size") == 0 ||
-                   strcmp(key, "max_form_parts") == 0;
+    bool is_form =
+        strcmp(key, "max_form_memory_size") == 0 || strcmp(key, "max_form_parts") == 0;
     if (!is_form && strcmp(key, "max_content_length") != 0)
         return luaL_error(L, "flask.request.%s can't be set", key);
     int64_t value = lua_isnil(L, 3) ? -1 : (int64_t)luaL_checkinteger(L, 3);

@@ -52,8 +52,8 @@ const struct str *response_field(const struct response *r, struct str name)
     return NULL;
 }
 
-/* A fault about a text of the app's, which may have line ends: they would forge lines of the
-   log. */
+/* A fault about a text of the app's, which may have line ends: they would forge lines of
+   the log. */
 static int refuse(struct fault *fault, struct str text, const char *what)
 {
     char shown[61];
@@ -74,7 +74,8 @@ static int check_field(struct response *r, struct str name, struct str value,
                          "the value of header field %.*s has a control character",
                          (int)(name.n < 60 ? name.n : 60), name.p);
     if (str_ieq(name, STR("Transfer-Encoding")))
-        return fault_set(fault, 500, "Transfer-Encoding can't be set: the server sets it");
+        return fault_set(fault, 500,
+                         "Transfer-Encoding can't be set: the server sets it");
     if (!str_ieq(name, STR("Connection")))
         return 0;
     if (!str_ieq(str_trim(value), STR("close")))
@@ -88,7 +89,8 @@ static int make_room(struct response *r, struct fault *fault)
     if (r->n_fields < r->room)
         return 0;
     if (r->n_fields >= MOST_FIELDS)
-        return fault_set(fault, 500, "a response has at most %d header fields", MOST_FIELDS);
+        return fault_set(fault, 500, "a response has at most %d header fields",
+                         MOST_FIELDS);
     int room = r->room ? r->room * 2 : 8;
     struct http1_field *fields = arena_alloc(&r->arena, (size_t)room * sizeof *fields);
     if (!fields)

@@ -20,14 +20,15 @@ struct response {
     struct http1_field *fields;
     int n_fields, room;
     enum response_body kind;
-    struct str text; /* bytes of the Lua string in text_ref, or of somebody who outlives this */
+    struct str
+        text; /* bytes of the Lua string in text_ref, or of somebody who outlives this */
     int text_ref;
     int stream_ref;
     int fd; /* owned; -1 without one */
     uint64_t offset, length;
     int on_close_ref;      /* list of functions for r:call_on_close, or LUA_NOREF */
-    bool has_default_type; /* Content-Type: text/html; charset=utf-8 goes out when no field
-                              says another */
+    bool has_default_type; /* Content-Type: text/html; charset=utf-8 goes out when no
+                              field says another */
     bool must_close;       /* Connection: close */
 };
 
@@ -43,9 +44,10 @@ void response_drop_file(struct response *r);
 /* The field of that name (ASCII case ignored): its value, or NULL. */
 const struct str *response_field(const struct response *r, struct str name);
 
-/* Adds a field; `set` replaces all of that name, in the place of the first. Name and value are
-   copied. -1 with a fault when one has a byte that must not be sent (RFC 9110, section 5.5) or
-   memory is out. Connection can only be set to "close", Transfer-Encoding not at all. */
+/* Adds a field; `set` replaces all of that name, in the place of the first. Name and
+   value are copied. -1 with a fault when one has a byte that must not be sent (RFC 9110,
+   section 5.5) or memory is out. Connection can only be set to "close", Transfer-Encoding
+   not at all. */
 int response_add_field(struct response *r, struct str name, struct str value,
                        struct fault *fault);
 int response_set_field(struct response *r, struct str name, struct str value,
@@ -60,7 +62,8 @@ int response_set_status(struct response *r, lua_Integer status);
 /* Sets a status line "201 CREATED". -1 with a fault when it is none. */
 int response_set_status_line(struct response *r, struct str line, struct fault *fault);
 
-/* Makes the value at `index` the body: a string (kept alive) or a function. Frees the former. */
+/* Makes the value at `index` the body: a string (kept alive) or a function. Frees the
+ * former. */
 void response_set_text(lua_State *L, struct response *r, int index);
 void response_set_stream(lua_State *L, struct response *r, int index);
 
@@ -68,7 +71,8 @@ void response_set_stream(lua_State *L, struct response *r, int index);
 void response_set_file(lua_State *L, struct response *r, int fd, uint64_t offset,
                        uint64_t length);
 
-/* The standard reason phrase of a status code ("Not Found"), or NULL for an unknown one. */
+/* The standard reason phrase of a status code ("Not Found"), or NULL for an unknown one.
+ */
 const char *response_reason(int status);
 
 /* RFC 9110: no content in answers with 1xx, 204 and 304. */

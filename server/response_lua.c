@@ -1,6 +1,6 @@
-/* flask.Response and make_response: from a view's results to an answer. The properties over
-   single header fields (location, cache_control, ...) are lua/cflask/response.lua's; the
-   headers object is headers_lua.c's. */
+/* flask.Response and make_response: from a view's results to an answer. The properties
+   over single header fields (location, cache_control, ...) are lua/cflask/response.lua's;
+   the headers object is headers_lua.c's. */
 #include "response_lua.h"
 
 #include "app.h"
@@ -73,9 +73,9 @@ static bool ends_with(struct str s, struct str end)
 static bool is_text(struct str type)
 {
     static const char *const others[] = {
-        "application/ecmascript", "application/javascript", "application/sql",
-        "application/xml",        "application/xml-dtd",
-        "application/xml-external-parsed-entity",
+        "application/ecmascript", "application/javascript",
+        "application/sql",        "application/xml",
+        "application/xml-dtd",    "application/xml-external-parsed-entity",
     };
     if (type.n >= 5 && strncasecmp(type.p, "text/", 5) == 0)
         return true;
@@ -123,8 +123,10 @@ static bool read_flag(lua_State *L, int table, const char *name, bool missing)
     return value;
 }
 
-/* Flask: compact, but for people (indented) in debug mode, unless app.json.compact says. */
-static void read_style(lua_State *L, int settings, struct app *app, struct json_style *style)
+/* Flask: compact, but for people (indented) in debug mode, unless app.json.compact says.
+ */
+static void read_style(lua_State *L, int settings, struct app *app,
+                       struct json_style *style)
 {
     bool is_debug = app && app_config_boolean(app, "DEBUG");
     *style = json_style_default;
@@ -223,11 +225,14 @@ static int refuse(lua_State *L, int index, const char *what)
     if (lua_isnil(L, 1) && lua_type(L, 2) == LUA_TSTRING)
         return luaL_error(L, "%s returned nil: %s", who, lua_tostring(L, 2));
     if (lua_isnoneornil(L, index))
-        return luaL_error(L, "%s returned nil %s: it must return a response (did it forget a "
-                             "return?)",
-                          who, what);
+        return luaL_error(
+            L,
+            "%s returned nil %s: it must return a response (did it forget a "
+            "return?)",
+            who, what);
     const char *text = luaL_tolstring(L, index, NULL);
-    return luaL_error(L, "%s returned a %s (%s) %s", who, luaL_typename(L, index), text, what);
+    return luaL_error(L, "%s returned a %s (%s) %s", who, luaL_typename(L, index), text,
+                      what);
 }
 
 static bool is_headers(lua_State *L, int index)
@@ -235,7 +240,8 @@ static bool is_headers(lua_State *L, int index)
     return lua_istable(L, index);
 }
 
-/* Sets the status that the value at `index` is: a number, or a line. False when it is none. */
+/* Sets the status that the value at `index` is: a number, or a line. False when it is
+ * none. */
 static bool take_status(lua_State *L, struct response *r, int index)
 {
     struct fault fault;
@@ -244,10 +250,12 @@ static bool take_status(lua_State *L, struct response *r, int index)
         line.p = lua_tolstring(L, index, &line.n);
         return response_set_status_line(r, line, &fault) == 0;
     }
-    return lua_isinteger(L, index) && response_set_status(r, lua_tointeger(L, index)) == 0;
+    return lua_isinteger(L, index) &&
+           response_set_status(r, lua_tointeger(L, index)) == 0;
 }
 
-#define STATUS_RULE "it must be a number from 200 to 999, or a string that begins with one"
+#define STATUS_RULE                                                                      \
+    "it must be a number from 200 to 999, or a string that begins with one"
 
 /* For flask.Response and its fields, where no view is to blame. */
 static void set_status(lua_State *L, struct response *r, int index)
@@ -304,7 +312,8 @@ int response_wrap_quick(lua_State *L)
     struct fault fault;
     r->status = from->status;
     for (int i = 0; i < from->n_fields; i++)
-        if (response_add_field(r, from->fields[i].name, from->fields[i].value, &fault) < 0)
+        if (response_add_field(r, from->fields[i].name, from->fields[i].value, &fault) <
+            0)
             return raise(L, &fault);
     if (from->has_default_type && !response_field(from, STR("Content-Type")))
         set_field(L, r, STR("Content-Type"), STR("text/html; charset=utf-8"));
@@ -651,7 +660,8 @@ static int set_cookie(lua_State *L)
     return 0;
 }
 
-/* r:delete_cookie(name, {path="/", domain=, secure=, httponly=, samesite=, partitioned=}) */
+/* r:delete_cookie(name, {path="/", domain=, secure=, httponly=, samesite=, partitioned=})
+ */
 static int delete_cookie(lua_State *L)
 {
     struct response *r = response_check(L, 1);
@@ -708,8 +718,8 @@ void response_open(lua_State *L)
                                          {"jsonify", jsonify},
                                          {NULL, NULL}};
     static const luaL_Reg methods[] = {
-        {"get_data", get_data_method}, {"set_data", set_data_method},
-        {"set_cookie", set_cookie},    {"delete_cookie", delete_cookie},
+        {"get_data", get_data_method},    {"set_data", set_data_method},
+        {"set_cookie", set_cookie},       {"delete_cookie", delete_cookie},
         {"call_on_close", call_on_close}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, METATABLE);

@@ -66,7 +66,8 @@ enum route_domains route_map_domains(const struct route_map *map);
 struct route_variable {
     struct str name;
     const struct converter *converter;
-    bool has_default; /* `defaults` name it too: that is the value, whatever the URL has */
+    bool
+        has_default; /* `defaults` name it too: that is the value, whatever the URL has */
 };
 
 /* The rules of an endpoint. */

@@ -1,7 +1,8 @@
 /* STEP 7: an answer becomes bytes: head, length or chunks, files, the client's pace.
 
-   Large texts and streams are appended piece by piece as the client takes what came before,
-   so that a slow client costs a bounded amount of memory; a file is left to sendfile. */
+   Large texts and streams are appended piece by piece as the client takes what came
+   before, so that a slow client costs a bounded amount of memory; a file is left to
+   sendfile. */
 #include "send.h"
 
 #include "base/buf.h"
@@ -78,8 +79,8 @@ static void put_status_line(struct head *h, const struct response *r)
     put(h, STR("\r\n"));
 }
 
-/* A URI-reference has ASCII without spaces and quotes; what an app sets may have more. What is
-   percent-encoded already stays (RFC 9110, section 10.2.2). */
+/* A URI-reference has ASCII without spaces and quotes; what an app sets may have more.
+   What is percent-encoded already stays (RFC 9110, section 10.2.2). */
 static void put_location(struct head *h, struct str url)
 {
     for (size_t i = 0; i < url.n; i++) {
@@ -245,7 +246,8 @@ static bool send_file(struct exchange *ex)
     }
     struct evbuffer_file_segment *segment = evbuffer_file_segment_new(
         fd, (ev_off_t)r->offset, (ev_off_t)r->length,
-        EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_MMAP); /* a mapped file that shrinks kills */
+        EVBUF_FS_CLOSE_ON_FREE |
+            EVBUF_FS_DISABLE_MMAP); /* a mapped file that shrinks kills */
     if (!segment) {
         close(fd);
         return end(ex, true);
@@ -332,7 +334,8 @@ int send_last_chunk(struct exchange *ex, struct fault *fault)
         return 0;
     if (ex->has_length && ex->sent < ex->length) {
         end(ex, true);
-        return fault_set(fault, 500, "a streamed body is shorter than its Content-Length");
+        return fault_set(fault, 500,
+                         "a streamed body is shorter than its Content-Length");
     }
     if (ex->is_chunked && evbuffer_add(sink->out, "0\r\n\r\n", 5) < 0) {
         end(ex, true);
@@ -343,15 +346,16 @@ int send_last_chunk(struct exchange *ex, struct fault *fault)
     return 0;
 }
 
-void send_refusal(struct evbuffer *out, int status, const char *description, bool wants_json,
-                  bool is_head)
+void send_refusal(struct evbuffer *out, int status, const char *description,
+                  bool wants_json, bool is_head)
 {
     struct buf body = {0};
     const char *reason = response_reason(status);
     const char *type = error_page(&body, status, reason, description, wants_json);
     struct buf head = {0};
-    buf_addf(&head, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nDate: %s\r\n"
-                    "Connection: close\r\n\r\n",
+    buf_addf(&head,
+             "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nDate: %s\r\n"
+             "Connection: close\r\n\r\n",
              status, reason, type, body.n, send_date().p);
     evbuffer_add(out, head.p, head.n);
     if (!is_head)

@@ -4,18 +4,20 @@
 
 #include "dispatch.h"
 
-/* Writes ex->answer's head and what can be sent of its body. True when the answer is out and
-   the sink has let go; false when its body goes on with send_more or send_chunk. */
+/* Writes ex->answer's head and what can be sent of its body. True when the answer is out
+   and the sink has let go; false when its body goes on with send_more or send_chunk. */
 bool send_answer(struct exchange *ex);
 
-/* Appends the next pieces of a large text until the sink is congested. True when it is out. */
+/* Appends the next pieces of a large text until the sink is congested. True when it is
+ * out. */
 bool send_more(struct exchange *ex);
 
-/* Appends a stream's chunk. -1 with a fault when it goes past the answer's Content-Length. */
+/* Appends a stream's chunk. -1 with a fault when it goes past the answer's
+ * Content-Length. */
 int send_chunk(struct exchange *ex, struct str chunk, struct fault *fault);
 
-/* Ends a stream: the last chunk. -1 with a fault when Content-Length has not been reached; the
-   connection is then closed, as it is after send_broken. */
+/* Ends a stream: the last chunk. -1 with a fault when Content-Length has not been
+   reached; the connection is then closed, as it is after send_broken. */
 int send_last_chunk(struct exchange *ex, struct fault *fault);
 
 /* Ends an answer that can't be completed: the client sees the connection close. */
@@ -23,10 +25,11 @@ void send_broken(struct exchange *ex);
 
 /* Appends a whole answer of the core's own, which needs no app: a refusal of what is no
    request. Connection: close. wants_json chooses the page's form. */
-void send_refusal(struct evbuffer *out, int status, const char *description, bool wants_json,
-                  bool is_head);
+void send_refusal(struct evbuffer *out, int status, const char *description,
+                  bool wants_json, bool is_head);
 
-/* The body and content type of an error page; description may be NULL. Appended to *out. */
+/* The body and content type of an error page; description may be NULL. Appended to *out.
+ */
 const char *error_page(struct buf *out, int status, const char *name,
                        const char *description, bool as_json);
 

@@ -48,7 +48,8 @@ static int is_dir(lua_State *L)
     return 1;
 }
 
-/* read_file(path) -> the bytes, or nil, message. Lua's io.open takes folders for files. */
+/* read_file(path) -> the bytes, or nil, message. Lua's io.open takes folders for files.
+ */
 static int read_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -102,8 +103,8 @@ static int getenv_lua(lua_State *L)
 static int setenv_lua(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
-    int failed = lua_isnoneornil(L, 2) ? unsetenv(name)
-                                       : setenv(name, luaL_checkstring(L, 2), 1);
+    int failed =
+        lua_isnoneornil(L, 2) ? unsetenv(name) : setenv(name, luaL_checkstring(L, 2), 1);
     return failed ? luaL_error(L, "can't set %s: %s", name, strerror(errno)) : 0;
 }
 
@@ -116,9 +117,10 @@ static int isatty_lua(lua_State *L)
 void system_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"getcwd", getcwd_lua},   {"realpath", realpath_lua}, {"is_file", is_file},
-        {"is_dir", is_dir},       {"read_file", read_file},   {"environ", environ_lua},
-        {"getenv", getenv_lua},   {"setenv", setenv_lua},     {"isatty", isatty_lua},
-        {NULL, NULL}};
+        {"getcwd", getcwd_lua},   {"realpath", realpath_lua},
+        {"is_file", is_file},     {"is_dir", is_dir},
+        {"read_file", read_file}, {"environ", environ_lua},
+        {"getenv", getenv_lua},   {"setenv", setenv_lua},
+        {"isatty", isatty_lua},   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

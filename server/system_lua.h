@@ -4,8 +4,8 @@
 
 #include "base/lua_compat.h"
 
-/* Sets getcwd, realpath, is_file, is_dir, read_file, environ, getenv, setenv, isatty in the
-   table on top. */
+/* Sets getcwd, realpath, is_file, is_dir, read_file, environ, getenv, setenv, isatty in
+   the table on top. */
 void system_open(lua_State *L);
 
 #endif

@@ -1,4 +1,5 @@
-/* A file of a form, or the body itself, as Lua reads it: a window of the request's body. */
+/* A file of a form, or the body itself, as Lua reads it: a window of the request's body.
+ */
 #include "upload.h"
 
 #include "app.h"
@@ -214,8 +215,10 @@ static int tostring_lua(lua_State *L)
 
 void upload_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"read", read_lua},   {"seek", seek_lua},
-                                       {"lines", lines_lua}, {"save", save_lua},
+    static const luaL_Reg methods[] = {{"read", read_lua},
+                                       {"seek", seek_lua},
+                                       {"lines", lines_lua},
+                                       {"save", save_lua},
                                        {NULL, NULL}};
     luaL_newmetatable(L, METATABLE);
     luaL_newlib(L, methods);

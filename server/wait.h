@@ -1,4 +1,5 @@
-/* Waiting: sleep, gather, timeout, spawn; and running functions in contexts of their own. */
+/* Waiting: sleep, gather, timeout, spawn; and running functions in contexts of their own.
+ */
 #ifndef WAIT_H
 #define WAIT_H
 
@@ -8,9 +9,9 @@
    what lua/cflask/wait.lua builds flask.sleep and the others on. */
 void wait_open(lua_State *L);
 
-/* Runs the function at `index`, with the n_args values behind it as arguments, in a task with
-   that context, and leaves its results on the stack of L, returning how many; raises its
-   error. Outside of tasks it drives the event loop meanwhile. */
+/* Runs the function at `index`, with the n_args values behind it as arguments, in a task
+   with that context, and leaves its results on the stack of L, returning how many; raises
+   its error. Outside of tasks it drives the event loop meanwhile. */
 int wait_run(lua_State *L, int index, int n_args, struct context *context);
 
 /* The same without arguments, in a context of its own that has only the app. */

@@ -97,7 +97,8 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
     event_base_loopbreak(base);
 }
 
-/* While draining: spawned tasks may end without any connection's help, and time passes. */
+/* While draining: spawned tasks may end without any connection's help, and time passes.
+ */
 static void wait_for_end(struct serving *s)
 {
     struct timeval tick = {0, 50000};
@@ -133,8 +134,8 @@ static void run_until_stopped(struct serving *s)
 
 static struct evconnlistener *listen_on(int fd)
 {
-    return evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-                              0, fd);
+    return evconnlistener_new(base, NULL, NULL,
+                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 }
 
 static int open_socket(lua_State *L, char *url, size_t size, struct fault *fault)
@@ -150,7 +151,8 @@ static int open_socket(lua_State *L, char *url, size_t size, struct fault *fault
     return fd;
 }
 
-/* Calls each function of the list opts[field] in a task, and the first error is raised. */
+/* Calls each function of the list opts[field] in a task, and the first error is raised.
+ */
 static void run_hooks(lua_State *L, const char *field, struct context *context)
 {
     lua_getfield(L, 1, field);

@@ -11,8 +11,8 @@ int worker_open(void);
 void worker_close(void);
 
 /* core.serve{app=, host=, port=, unix=, access_log=, on_listening=, before_serving=,
-   after_serving=}: serves until SIGINT or SIGTERM and returns true; nil and a message when it
-   can't listen or a setting is wrong. */
+   after_serving=}: serves until SIGINT or SIGTERM and returns true; nil and a message
+   when it can't listen or a setting is wrong. */
 int worker_serve_lua(lua_State *L);
 
 #endif

@@ -13,8 +13,8 @@ struct arena {
 
 /* An empty arena is all zeros: struct arena a = {0}. */
 
-/* n bytes aligned for any type, or NULL when memory is out. They live until arena_reset or
-   arena_free. */
+/* n bytes aligned for any type, or NULL when memory is out. They live until arena_reset
+   or arena_free. */
 void *arena_alloc(struct arena *a, size_t n);
 
 /* A copy of s with a NUL behind it; .p is NULL when memory is out. */

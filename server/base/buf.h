@@ -1,5 +1,5 @@
-/* A byte buffer that grows. Its memory is malloc's, so no call into Lua that can raise may
-   stand between the first buf_add and buf_free: see DESIGN's rule on longjmp in
+/* A byte buffer that grows. Its memory is malloc's, so no call into Lua that can raise
+   may stand between the first buf_add and buf_free: see DESIGN's rule on longjmp in
    server/README.md. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -12,13 +12,16 @@ struct buf {
     bool is_exhausted; /* memory ran out: what came since is lost; ask once at the end */
 };
 
-/* An empty buffer is all zeros. Each of these leaves is_exhausted set when memory is out. */
+/* An empty buffer is all zeros. Each of these leaves is_exhausted set when memory is out.
+ */
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_addstr(struct buf *b, struct str s);
 void buf_addc(struct buf *b, char c);
-void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_addf(struct buf *b, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* Room for n more bytes at b->p + b->n, or NULL; the caller adds to b->n what it wrote. */
+/* Room for n more bytes at b->p + b->n, or NULL; the caller adds to b->n what it wrote.
+ */
 char *buf_reserve(struct buf *b, size_t n);
 
 static inline struct str buf_str(const struct buf *b)

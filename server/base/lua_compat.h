@@ -1,5 +1,5 @@
-/* Lua 5.4 and LuaJIT 2.1 under one roof: every difference that our C code meets lives here.
-   Include this, never <lua.h>. */
+/* Lua 5.4 and LuaJIT 2.1 under one roof: every difference that our C code meets lives
+   here. Include this, never <lua.h>. */
 #ifndef BASE_LUA_COMPAT_H
 #define BASE_LUA_COMPAT_H
 
@@ -10,20 +10,21 @@
 
 #if LUA_VERSION_NUM >= 504
 
-/* Starts or goes on with the coroutine co, with nargs values on its stack; *nresults tells
-   how many it left there. LUA_OK, LUA_YIELD or an error's code. */
+/* Starts or goes on with the coroutine co, with nargs values on its stack; *nresults
+   tells how many it left there. LUA_OK, LUA_YIELD or an error's code. */
 #define luax_resume(co, from, nargs, nresults) lua_resume(co, from, nargs, nresults)
 
-/* Ends a coroutine that is parked or failed; its pending to-be-closed variables are closed. */
+/* Ends a coroutine that is parked or failed; its pending to-be-closed variables are
+ * closed. */
 #define luax_closethread(co) lua_resetthread(co)
 
-/* The one Lua value that goes with a userdata (made with lua_newuserdatauv(L, size, 1)); it
-   must be a table, and is read only after it was set. */
+/* The one Lua value that goes with a userdata (made with lua_newuserdatauv(L, size, 1));
+   it must be a table, and is read only after it was set. */
 #define luax_setuservalue(L, i) lua_setiuservalue(L, i, 1)
 #define luax_getuservalue(L, i) lua_getiuservalue(L, i, 1)
 
-/* The stream of the file of Lua's io library at index i, NULL when that is closed; an error
-   when there is no such file. */
+/* The stream of the file of Lua's io library at index i, NULL when that is closed; an
+   error when there is no such file. */
 static inline FILE *luax_checkfile(lua_State *L, int i)
 {
     luaL_Stream *stream = (luaL_Stream *)luaL_checkudata(L, i, LUA_FILEHANDLE);
@@ -35,19 +36,19 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #include <math.h>
 #include <stdint.h>
 
-#define LUA_OK 0
-#define lua_rawlen lua_objlen
+#define LUA_OK             0
+#define lua_rawlen         lua_objlen
 #define lua_isyieldable(L) (!lua_pushthread(L) ? (lua_pop(L, 1), 1) : (lua_pop(L, 1), 0))
 #undef luaL_newlib /* LuaJIT's own wants an array, not a pointer */
-#define luaL_newlib(L, l) (lua_newtable(L), luaL_setfuncs(L, l, 0))
-#define luaL_len(L, i) ((lua_Integer)lua_objlen(L, i))
-#define lua_pushglobaltable(L) lua_pushvalue(L, LUA_GLOBALSINDEX)
-#define luax_closethread(co) lua_settop(co, 0)
+#define luaL_newlib(L, l)       (lua_newtable(L), luaL_setfuncs(L, l, 0))
+#define luaL_len(L, i)          ((lua_Integer)lua_objlen(L, i))
+#define lua_pushglobaltable(L)  lua_pushvalue(L, LUA_GLOBALSINDEX)
+#define luax_closethread(co)    lua_settop(co, 0)
 #define luax_setuservalue(L, i) lua_setfenv(L, i)
 #define luax_getuservalue(L, i) lua_getfenv(L, i)
-#define luax_checkfile(L, i) (*(FILE **)luaL_checkudata(L, i, LUA_FILEHANDLE))
-#define LUA_MAXINTEGER INT64_MAX
-#define LUA_MININTEGER INT64_MIN
+#define luax_checkfile(L, i)    (*(FILE **)luaL_checkudata(L, i, LUA_FILEHANDLE))
+#define LUA_MAXINTEGER          INT64_MAX
+#define LUA_MININTEGER          INT64_MIN
 
 static inline int luax_resume(lua_State *co, lua_State *from, int nargs, int *nresults)
 {
@@ -61,7 +62,7 @@ static inline int luax_absindex(lua_State *L, int i)
 {
     return i > 0 || i <= LUA_REGISTRYINDEX ? i : lua_gettop(L) + i + 1;
 }
-#define lua_absindex luax_absindex
+#define lua_absindex            luax_absindex
 
 /* LuaJIT has one kind of number; what has no fraction and fits counts as an integer. */
 static inline int luax_isinteger(lua_State *L, int i)
@@ -71,7 +72,7 @@ static inline int luax_isinteger(lua_State *L, int i)
     lua_Number n = lua_tonumber(L, i);
     return n == floor(n) && fabs(n) <= 9007199254740992.0;
 }
-#define lua_isinteger luax_isinteger
+#define lua_isinteger           luax_isinteger
 
 static inline int luax_rawgetp(lua_State *L, int i, const void *p)
 {
@@ -80,7 +81,7 @@ static inline int luax_rawgetp(lua_State *L, int i, const void *p)
     lua_rawget(L, i);
     return lua_type(L, -1);
 }
-#define lua_rawgetp luax_rawgetp
+#define lua_rawgetp             luax_rawgetp
 
 static inline void luax_rawsetp(lua_State *L, int i, const void *p)
 {
@@ -89,7 +90,7 @@ static inline void luax_rawsetp(lua_State *L, int i, const void *p)
     lua_insert(L, -2);
     lua_rawset(L, i);
 }
-#define lua_rawsetp luax_rawsetp
+#define lua_rawsetp             luax_rawsetp
 
 #define lua_newuserdatauv(L, size, n) lua_newuserdata(L, size)
 

@@ -43,7 +43,8 @@ int utf8_sequence(const char *p, size_t n)
     if (n == 0)
         return 0;
     int length = length_by_first((unsigned char)*p);
-    return length && proper_bytes((const unsigned char *)p, n, length) == length ? length : 0;
+    return length && proper_bytes((const unsigned char *)p, n, length) == length ? length
+                                                                                 : 0;
 }
 
 size_t utf8_valid_prefix(struct str s)

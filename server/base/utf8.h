@@ -5,7 +5,8 @@
 #include "base/buf.h"
 #include <stdint.h>
 
-/* The length (1 to 4) of the sequence at p, of which n bytes are there; 0 when it is none. */
+/* The length (1 to 4) of the sequence at p, of which n bytes are there; 0 when it is
+ * none. */
 int utf8_sequence(const char *p, size_t n);
 
 /* How many bytes at the start of s are valid; s.n when all of them are. */

@@ -7,7 +7,8 @@ const char *const library_source[] = {
     "local core = ...\n",
     "local step, machine = core.step, core.machine\n",
     "\n",
-    "-- The loop that runs a machine: it calls what the machine asks for, so that it may\n",
+    "-- The loop that runs a machine: it calls what the machine asks for, so that it "
+    "may\n",
     "-- wait. Returns nil and the result, or false and a stream's chunk.\n",
     "local function go(m, f, ...)\n",
     "    if not f then return f, ... end\n",

@@ -1,6 +1,6 @@
-/* Fuzzes http1.c: a stream of requests comes to the same however its bytes are cut, nothing
-   behind a message is touched, and a head that is accepted is strict in every field. The
-   first two bytes of the input say how it is cut. */
+/* Fuzzes http1.c: a stream of requests comes to the same however its bytes are cut,
+   nothing behind a message is touched, and a head that is accepted is strict in every
+   field. The first two bytes of the input say how it is cut. */
 #include "base/buf.h"
 #include "http1.h"
 
@@ -69,8 +69,8 @@ static void check_head(const struct http1_head *head)
     check(http1_is_token(head->method));
     check(head->target.n > 0 && is_plain(head->target));
     check(head->path.n > 0 && is_plain(head->path) && is_plain(head->query));
-    check(is_plain(head->authority) && !memchr(head->authority.p ? head->authority.p : "", '@',
-                                               head->authority.n));
+    check(is_plain(head->authority) &&
+          !memchr(head->authority.p ? head->authority.p : "", '@', head->authority.n));
     check(head->minor == 0 || head->minor == 1);
     check(head->n_fields <= limits.max_fields);
     for (int i = 0; i < head->n_fields; i++) {
@@ -102,8 +102,8 @@ static void tell_head(struct buf *story, const struct http1_head *head)
     }
 }
 
-static enum http1_result read_head(struct stream *s, struct arena *arena, struct buf *story,
-                                   struct http1_head *head)
+static enum http1_result read_head(struct stream *s, struct arena *arena,
+                                   struct buf *story, struct http1_head *head)
 {
     struct http1 reader = {0};
     struct fault fault = {0};
@@ -132,7 +132,8 @@ static enum http1_result read_body(struct stream *s, const struct http1_head *he
     size_t total = 0, moved, most;
     do {
         most = s->random ? next_random(s) % 5 + 1 : (size_t)-1;
-        result = http1_read_body(&reader, head, &limits, s->in, out, most, &moved, &fault);
+        result =
+            http1_read_body(&reader, head, &limits, s->in, out, most, &moved, &fault);
         check(moved <= most);
         total += moved;
         check(evbuffer_get_length(out) == total);

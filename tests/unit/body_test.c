@@ -45,8 +45,8 @@ static int add(struct body *b, size_t n)
 static void check_reads(const struct body *b)
 {
     static const size_t sizes[] = {1, 7, 4096, 700000};
-    const uint64_t offsets[] = {0, 1, b->size / 2, b->size - 1, b->size, b->size + 1,
-                                UINT64_C(1) << 32, INT64_MAX};
+    const uint64_t offsets[] = {0,       1,           b->size / 2,       b->size - 1,
+                                b->size, b->size + 1, UINT64_C(1) << 32, INT64_MAX};
     char *to = malloc(700000);
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++)
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
@@ -105,7 +105,8 @@ static void small_pieces_are_put_together(void **state)
 static void goes_to_a_nameless_file_beyond_it(void **state)
 {
     (void)state;
-    static const size_t pieces[][3] = {{500001}, {500000, 1}, {499999, 1, 1}, {1, 3000000, 9}};
+    static const size_t pieces[][3] = {
+        {500001}, {500000, 1}, {499999, 1, 1}, {1, 3000000, 9}};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct body b;
         struct stat file;

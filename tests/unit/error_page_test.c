@@ -25,16 +25,19 @@ static void json(void **state)
     static const struct {
         const char *name, *description, *expected;
     } cases[] = {
-        {"Not Found", "Gone.", "{\"code\":404,\"description\":\"Gone.\",\"name\":\"Not Found\"}\n"},
+        {"Not Found", "Gone.",
+         "{\"code\":404,\"description\":\"Gone.\",\"name\":\"Not Found\"}\n"},
         {NULL, NULL, "{\"code\":404,\"description\":\"\",\"name\":\"Error\"}\n"},
         {"a\"b", "\\ \n\t\x1F\x7F </script>",
          "{\"code\":404,\"description\":\"\\\\ \\u000a\\u0009\\u001f\x7F </script>\","
          "\"name\":\"a\\\"b\"}\n"},
         {"\xC3\xA9", "\xFF\xE2\x82",
-         "{\"code\":404,\"description\":\"\xEF\xBF\xBD\xEF\xBF\xBD\",\"name\":\"\xC3\xA9\"}\n"},
+         "{\"code\":404,\"description\":\"\xEF\xBF\xBD\xEF\xBF\xBD\",\"name\":"
+         "\"\xC3\xA9\"}\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *text = page(404, cases[i].name, cases[i].description, true, "application/json");
+        char *text =
+            page(404, cases[i].name, cases[i].description, true, "application/json");
         assert_string_equal(text, cases[i].expected);
         free(text);
     }

@@ -67,7 +67,8 @@ static void take_tostring_of_objects(void **state)
     (void)state;
     run("h['X-A'] = core.Markup('<b>') same(h['X-A'], '<b>')\n"
         "h:add('X-B', core.Markup('m')) same(h['X-B'], 'm')\n"
-        "fails('x', function() h['X-C'] = setmetatable({}, {__index = error}) error('x') end)\n");
+        "fails('x', function() h['X-C'] = setmetatable({}, {__index = error}) error('x') "
+        "end)\n");
 }
 
 static void refuse_what_must_not_be_sent(void **state)
@@ -93,7 +94,8 @@ static void refuse_what_must_not_be_sent(void **state)
         "same(all(h), '')\n");
 }
 
-/* The name's length counts, NULs and all: what lies behind it in memory must not be read. */
+/* The name's length counts, NULs and all: what lies behind it in memory must not be read.
+ */
 static void names_with_nul_and_underscore(void **state)
 {
     (void)state;
@@ -129,7 +131,8 @@ static void going_through_them_while_they_change(void **state)
         "assert(n > 0 and n <= 50)\n"
         "local next_field = pairs(h)\n"
         "r, h = nil, nil collectgarbage() collectgarbage()\n"
-        "for k, v in next_field do assert(k) end\n"); /* the iterator keeps the response */
+        "for k, v in next_field do assert(k) end\n"); /* the iterator keeps the response
+                                                       */
 }
 
 /* Content-Length of a text is its length, whatever is set. */

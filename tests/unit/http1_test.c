@@ -12,10 +12,11 @@ static const struct http1_limits limits = {.max_head = 400, .max_fields = 5};
 
 /* ---- heads ---- */
 
-/* What a head came to, as text: "GET /a ? b @ host 1.1 flags length; name=value; ..." or the
-   fault's status. Flags: K kept, C to be closed, c chunked, l length, e and o for Expect. */
-static void describe(struct buf *b, enum http1_result result, const struct http1_head *head,
-                     const struct fault *fault)
+/* What a head came to, as text: "GET /a ? b @ host 1.1 flags length; name=value; ..." or
+   the fault's status. Flags: K kept, C to be closed, c chunked, l length, e and o for
+   Expect. */
+static void describe(struct buf *b, enum http1_result result,
+                     const struct http1_head *head, const struct fault *fault)
 {
     if (result == HTTP1_MORE) {
         buf_addstr(b, STR("more"));
@@ -71,7 +72,8 @@ static void check_pieces(struct str text, size_t first, size_t step, const char 
     struct http1_head head;
     struct fault fault = {0};
     struct buf b = {0};
-    enum http1_result result = read_in_pieces(text, first, step, in, &arena, &head, &fault);
+    enum http1_result result =
+        read_in_pieces(text, first, step, in, &arena, &head, &fault);
     describe(&b, result, &head, &fault);
     assert_string_equal(b.p, expected);
     if (result == HTTP1_DONE)
@@ -81,7 +83,8 @@ static void check_pieces(struct str text, size_t first, size_t step, const char 
     evbuffer_free(in);
 }
 
-/* However the bytes are cut, the outcome is the same, and what follows the head is left. */
+/* However the bytes are cut, the outcome is the same, and what follows the head is left.
+ */
 static void check_outcome(struct str text, const char *expected, size_t left)
 {
     for (size_t first = 1; first <= text.n; first++)
@@ -91,7 +94,7 @@ static void check_outcome(struct str text, const char *expected, size_t left)
 }
 
 #define HOST "Host: a\r\n"
-#define GET "GET / HTTP/1.1\r\n" HOST
+#define GET  "GET / HTTP/1.1\r\n" HOST
 
 struct head_case {
     struct str text;
@@ -120,13 +123,16 @@ static void reads_heads(void **state)
          "GET / ?  @ a 1.1 C; Host=a; Connection=a, CLOSE", 0},
         {STR(GET "Content-Length: 18446744073709551614\r\n\r\n"),
          "GET / ?  @ a 1.1 Kl 18446744073709551614; Host=a; "
-         "Content-Length=18446744073709551614", 0},
+         "Content-Length=18446744073709551614",
+         0},
         {STR(GET "Content-Length: 18446744073709551616\r\n\r\n"),
          "GET / ?  @ a 1.1 Kl 18446744073709551615; Host=a; "
-         "Content-Length=18446744073709551616", 0},
+         "Content-Length=18446744073709551616",
+         0},
         {STR(GET "Content-Length: 99999999999999999999999\r\n\r\n"),
          "GET / ?  @ a 1.1 Kl 18446744073709551615; Host=a; "
-         "Content-Length=99999999999999999999999", 0},
+         "Content-Length=99999999999999999999999",
+         0},
         {STR(GET "transfer-encoding: Chunked\r\n\r\n"),
          "GET / ?  @ a 1.1 Kc; Host=a; transfer-encoding=Chunked", 0},
         {STR(GET "Expect: 100-Continue\r\n\r\n"),
@@ -135,9 +141,11 @@ static void reads_heads(void **state)
         {STR("GET / HTTP/1.0\r\nExpect: x\r\n\r\n"), "GET / ?  @  1.0 C; Expect=x", 0},
         {STR("GET http://b:8/c?d HTTP/1.1\r\n" HOST "\r\n"),
          "GET /c ? d @ b:8 1.1 K; Host=a", 0},
-        {STR("GET HTTPS://b?d HTTP/1.1\r\n" HOST "\r\n"), "GET / ? d @ b 1.1 K; Host=a", 0},
+        {STR("GET HTTPS://b?d HTTP/1.1\r\n" HOST "\r\n"), "GET / ? d @ b 1.1 K; Host=a",
+         0},
         {STR("OPTIONS * HTTP/1.1\r\n" HOST "\r\n"), "OPTIONS * ?  @ a 1.1 K; Host=a", 0},
-        {STR("CONNECT b:1 HTTP/1.1\r\n" HOST "\r\n"), "CONNECT b:1 ?  @ b:1 1.1 K; Host=a", 0},
+        {STR("CONNECT b:1 HTTP/1.1\r\n" HOST "\r\n"),
+         "CONNECT b:1 ?  @ b:1 1.1 K; Host=a", 0},
         {STR(GET "A:1\r\nB:2\r\nC:3\r\nD:4\r\n\r\n"),
          "GET / ?  @ a 1.1 K; Host=a; A=1; B=2; C=3; D=4", 0},
     };
@@ -202,7 +210,8 @@ static void refuses_heads(void **state)
         {STR(GET "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"), "400", 0},
         {STR(GET "Transfer-Encoding: gzip\r\n\r\n"), "501", 0},
         {STR(GET "Transfer-Encoding:\r\n\r\n"), "501", 0},
-        {STR(GET "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), "501", 0},
+        {STR(GET "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
+         "501", 0},
         {STR("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), "400", 0},
         {STR(GET "A:1\r\nB:2\r\nC:3\r\nD:4\r\nE:5\r\n\r\n"), "431", 0},
     };
@@ -230,8 +239,9 @@ static void limits_a_heads_size(void **state)
     struct arena arena = {0};
     struct http1_head head;
     struct fault fault = {0};
-    assert_int_equal(read_in_pieces((struct str){fields, 400}, 7, 7, in, &arena, &head, &fault),
-                     HTTP1_DONE);
+    assert_int_equal(
+        read_in_pieces((struct str){fields, 400}, 7, 7, in, &arena, &head, &fault),
+        HTTP1_DONE);
     memcpy(fields + 396, "a\r\n\r\n", 5);
     check_outcome((struct str){fields, 401}, "431", 0);
     memset(line, 'a', sizeof line);
@@ -251,7 +261,8 @@ static void finds_fields(void **state)
     struct http1_head head;
     struct fault fault = {0};
     struct str text = STR(GET "X-A: 1\r\nx-a: 2\r\n\r\n");
-    assert_int_equal(read_in_pieces(text, text.n, 1, in, &arena, &head, &fault), HTTP1_DONE);
+    assert_int_equal(read_in_pieces(text, text.n, 1, in, &arena, &head, &fault),
+                     HTTP1_DONE);
     assert_true(str_eq(*http1_field(&head, STR("x-A")), STR("1")));
     assert_null(http1_field(&head, STR("X-")));
     assert_null(http1_field(&head, STR("")));
@@ -289,10 +300,10 @@ struct body_case {
     size_t left;
 };
 
-static enum http1_result read_body_in_pieces(const struct http1_head *head, struct str text,
-                                             size_t first, size_t step, size_t most,
-                                             struct evbuffer *in, struct evbuffer *out,
-                                             struct fault *fault)
+static enum http1_result read_body_in_pieces(const struct http1_head *head,
+                                             struct str text, size_t first, size_t step,
+                                             size_t most, struct evbuffer *in,
+                                             struct evbuffer *out, struct fault *fault)
 {
     struct http1 reader;
     enum http1_result result = HTTP1_MORE;
@@ -304,7 +315,8 @@ static enum http1_result read_body_in_pieces(const struct http1_head *head, stru
         text = str_skip(text, n);
         size_t moved;
         do
-            result = http1_read_body(&reader, head, &limits, in, out, most, &moved, fault);
+            result =
+                http1_read_body(&reader, head, &limits, in, out, most, &moved, fault);
         while (result == HTTP1_MORE && moved == most);
     }
     evbuffer_add(in, text.p, text.n);
@@ -334,7 +346,8 @@ static void check_body_pieces(const struct http1_head *head, const struct body_c
     evbuffer_free(out);
 }
 
-static void check_bodies(const struct http1_head *head, const struct body_case *cases, size_t n)
+static void check_bodies(const struct http1_head *head, const struct body_case *cases,
+                         size_t n)
 {
     static const size_t most[] = {(size_t)-1, 1, 3};
     for (size_t i = 0; i < n; i++)
@@ -357,7 +370,8 @@ static void reads_chunked_bodies(void **state)
         {STR("5\r\nhello\r\n" LAST), "hello", 0},
         {STR("5\r\nhello\r\n" LAST "GET /"), "hello", 5},
         {STR("1\r\na\r\n2\r\nbc\r\n" LAST), "abc", 0},
-        {STR("a\r\n0\r\n\r\nhello\r\n0A\r\n0123456789\r\n000\r\n\r\n"), "0\r\n\r\nhello0123456789", 0},
+        {STR("a\r\n0\r\n\r\nhello\r\n0A\r\n0123456789\r\n000\r\n\r\n"),
+         "0\r\n\r\nhello0123456789", 0},
         {STR("5;a=\"b;c\"\r\nhello\r\n0;d\r\n\r\n"), "hello", 0},
         {STR("5 ; a\r\nhello\r\n" LAST), "hello", 0},
         {STR("5\r\nhello\r\n0\r\nX: a\r\nY:\r\n\r\n"), "hello", 0},
@@ -407,7 +421,8 @@ static void knows_whether_a_body_comes(void **state)
     struct http1 reader;
     assert_false(http1_begin_body(&reader, &(struct http1_head){.minor = 1}));
     assert_false(http1_begin_body(&reader, &(struct http1_head){.has_length = true}));
-    assert_true(http1_begin_body(&reader, &(struct http1_head){.has_length = true, .length = 1}));
+    assert_true(
+        http1_begin_body(&reader, &(struct http1_head){.has_length = true, .length = 1}));
     assert_true(http1_begin_body(&reader, &(struct http1_head){.is_chunked = true}));
 }
 
@@ -425,7 +440,8 @@ static void limits_a_chunk_lines_length(void **state)
     check_bodies(&head, &(struct body_case){{text, LONGEST_CHUNK_LINE + 3}, "400", 0}, 1);
     memset(text + 2, 'a', sizeof text - 2);
     check_bodies(&head, &(struct body_case){{text, LONGEST_CHUNK_LINE}, "400", 0}, 1);
-    check_bodies(&head, &(struct body_case){{text, LONGEST_CHUNK_LINE - 1}, "more", 0}, 1);
+    check_bodies(&head, &(struct body_case){{text, LONGEST_CHUNK_LINE - 1}, "more", 0},
+                 1);
 }
 
 int main(void)

@@ -22,7 +22,8 @@ static void tcp(void **state)
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int client = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
@@ -58,11 +59,12 @@ static void what_is_no_address(void **state)
     static const struct {
         const char *host;
         int port;
-    } cases[] = {{"256.0.0.1", 0}, {"192.0.2.1", 0}, {"no such host", 0}, {"127.0.0.1", 70000},
-                 {"127.0.0.1", -1}, {"", 0}};
+    } cases[] = {{"256.0.0.1", 0},     {"192.0.2.1", 0},  {"no such host", 0},
+                 {"127.0.0.1", 70000}, {"127.0.0.1", -1}, {"", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fault fault = {0};
-        assert_int_equal(listen_tcp(cases[i].host, cases[i].port, url, sizeof url, &fault), -1);
+        assert_int_equal(
+            listen_tcp(cases[i].host, cases[i].port, url, sizeof url, &fault), -1);
         assert_non_null(strstr(fault.message, cases[i].host));
     }
 }
@@ -84,7 +86,8 @@ static void unix_sockets(void **state)
     assert_string_equal(url + 5, path);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 
-    assert_int_equal(listen_unix(path, url, sizeof url, &fault), -1); /* somebody listens */
+    assert_int_equal(listen_unix(path, url, sizeof url, &fault),
+                     -1); /* somebody listens */
     assert_non_null(strstr(fault.message, "in use"));
     assert_non_null(strstr(fault.message, "--unix"));
 
@@ -145,7 +148,8 @@ static void paths_that_are_none(void **state)
     path[108] = '\0';
     assert_int_equal(listen_unix(path, url, sizeof url, &fault), -1);
     assert_non_null(strstr(fault.message, "107"));
-    assert_int_equal(listen_unix("", url, sizeof url, &fault), -1); /* not an abstract one */
+    assert_int_equal(listen_unix("", url, sizeof url, &fault),
+                     -1); /* not an abstract one */
     assert_int_equal(listen_unix("/nonexistent/s", url, sizeof url, &fault), -1);
     assert_non_null(strstr(fault.message, "/nonexistent/s"));
 }

@@ -75,8 +75,12 @@ static void control_characters(void **state)
         {"\x1B[31mred", "\\x1b[31mred"},
         {"a\rb\x7F\x01", "a\\x0db\\x7f\\x01"},
         {"caf\xC3\xA9 \xF0\x9F\x98\x80", "caf\xC3\xA9 \xF0\x9F\x98\x80"},
-        {"\xC2\x9B""31m", "\\xc2\\x9b31m"}, /* U+009B begins what ESC [ does */
-        {"\x9B""31m", "\\x9b31m"},
+        {"\xC2\x9B"
+         "31m",
+         "\\xc2\\x9b31m"}, /* U+009B begins what ESC [ does */
+        {"\x9B"
+         "31m",
+         "\\x9b31m"},
         {"\xC2\xA0", "\xC2\xA0"},
         {"\xC3", "\\xc3"},
         {"\xED\xA0\x80", "\\xed\\xa0\\x80"},
@@ -138,9 +142,11 @@ static void errors_name_the_request(void **state)
 {
     (void)state;
     begin();
-    log_request_error(an_exchange("GET", "/a\nERROR\x1B"), "boom\nstack traceback:\x1B[0m");
-    assert_string_equal(behind_time(take()), "ERROR in app: Exception on /a\\x0aERROR\\x1b [GET]\n"
-                                             "boom\nstack traceback:\\x1b[0m\n");
+    log_request_error(an_exchange("GET", "/a\nERROR\x1B"),
+                      "boom\nstack traceback:\x1B[0m");
+    assert_string_equal(behind_time(take()),
+                        "ERROR in app: Exception on /a\\x0aERROR\\x1b [GET]\n"
+                        "boom\nstack traceback:\\x1b[0m\n");
 }
 
 /* A target must not end its quotes, nor look like an escape of ours. */

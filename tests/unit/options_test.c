@@ -55,23 +55,24 @@ static void reads_what_is_there(void **state)
     (void)state;
     struct options o;
     struct fault fault;
-    assert_int_equal(read_config("{HEADER_TIMEOUT = 0.25, MAX_HEADER_COUNT = 7, OTHER = {}}", &o,
-                                 &fault),
-                     0);
+    assert_int_equal(
+        read_config("{HEADER_TIMEOUT = 0.25, MAX_HEADER_COUNT = 7, OTHER = {}}", &o,
+                    &fault),
+        0);
     assert_int_equal(o.header_timeout, 250);
     assert_int_equal(o.max_header_count, 7);
     assert_int_equal(o.body_timeout, 30000);
-    assert_int_equal(read_config("setmetatable({}, {__index = function() error() end})", &o,
-                                 &fault),
-                     0);
+    assert_int_equal(
+        read_config("setmetatable({}, {__index = function() error() end})", &o, &fault),
+        0);
 }
 
 static void refuses_what_is_no_limit(void **state)
 {
     (void)state;
-    static const char *const values[] = {"0",      "-1",       "0/0", "math.huge", "-math.huge",
-                                         "'10'",   "true",     "{}",  "1e300",     "1e12",
-                                         "0.0004", "1e-300"};
+    static const char *const values[] = {"0",          "-1",   "0/0",    "math.huge",
+                                         "-math.huge", "'10'", "true",   "{}",
+                                         "1e300",      "1e12", "0.0004", "1e-300"};
     static const char *const keys[] = {"WRITE_TIMEOUT", "MAX_CONNECTIONS"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         for (int j = 0; j < 2; j++) {
@@ -92,8 +93,8 @@ static void counts_are_at_least_one_and_fit_an_int(void **state)
         const char *config;
         int result;
     } cases[] = {
-        {"{MAX_CONNECTIONS = 0.5}", -1},        {"{MAX_CONNECTIONS = 1}", 0},
-        {"{MAX_HEADER_SIZE = 0.9}", -1},        {"{MAX_HEADER_COUNT = 2147483647}", 0},
+        {"{MAX_CONNECTIONS = 0.5}", -1},         {"{MAX_CONNECTIONS = 1}", 0},
+        {"{MAX_HEADER_SIZE = 0.9}", -1},         {"{MAX_HEADER_COUNT = 2147483647}", 0},
         {"{MAX_HEADER_COUNT = 2147483648}", -1}, {"{MAX_HEADER_SIZE = 2^33}", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -111,18 +112,28 @@ static void integers_are_clamped(void **state)
         const char *value;
         int64_t integer;
     } cases[] = {
-        {"5", 5},       {"5.9", 5},  {"-3", -3},  {"math.huge", INT64_MAX},
-        {"nil", 77},    {"'5'", 77}, {"{}", 77},  {"-math.huge", INT64_MIN},
-        {"0/0", 77},    {"2^53", 1LL << 53},      {"1e300", INT64_MAX},
-        {"math.maxinteger", INT64_MAX},         {"false", 77},
+        {"5", 5},
+        {"5.9", 5},
+        {"-3", -3},
+        {"math.huge", INT64_MAX},
+        {"nil", 77},
+        {"'5'", 77},
+        {"{}", 77},
+        {"-math.huge", INT64_MIN},
+        {"0/0", 77},
+        {"2^53", 1LL << 53},
+        {"1e300", INT64_MAX},
+        {"math.maxinteger", INT64_MAX},
+        {"false", 77},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char chunk[100];
         snprintf(chunk, sizeof chunk, "return {LIMIT = %s}", cases[i].value);
         assert_int_equal(luaL_dostring(L, chunk), 0);
         assert_true(options_integer(L, -1, "LIMIT", 77) == cases[i].integer);
-        assert_true(options_limit(L, -1, "LIMIT", 77) ==
-                    (strcmp(cases[i].value, "false") == 0 ? INT64_MAX : cases[i].integer));
+        assert_true(
+            options_limit(L, -1, "LIMIT", 77) ==
+            (strcmp(cases[i].value, "false") == 0 ? INT64_MAX : cases[i].integer));
         lua_pop(L, 1);
         assert_int_equal(lua_gettop(L), 0);
     }
@@ -133,15 +144,16 @@ static void the_table_is_complete(void **state)
     (void)state;
     options_push_table(L);
     lua_setglobal(L, "options");
-    if (luaL_dostring(L, "local seen = {}\n"
-                         "local units = {seconds = true, bytes = true, count = true}\n"
-                         "for _, o in ipairs(options) do\n"
-                         "  assert(not seen[o.key], o.key)\n"
-                         "  assert(units[o.unit] and o.default > 0 and #o.text > 10, o.key)\n"
-                         "  seen[o.key] = o.default\n"
-                         "end\n"
-                         "assert(seen.HEADER_TIMEOUT == 10)\n"
-                         "assert(seen.MAX_CONTENT_LENGTH == 16 * 1024 * 1024)\n"))
+    if (luaL_dostring(
+            L, "local seen = {}\n"
+               "local units = {seconds = true, bytes = true, count = true}\n"
+               "for _, o in ipairs(options) do\n"
+               "  assert(not seen[o.key], o.key)\n"
+               "  assert(units[o.unit] and o.default > 0 and #o.text > 10, o.key)\n"
+               "  seen[o.key] = o.default\n"
+               "end\n"
+               "assert(seen.HEADER_TIMEOUT == 10)\n"
+               "assert(seen.MAX_CONTENT_LENGTH == 16 * 1024 * 1024)\n"))
         fail_msg("%s", lua_tostring(L, -1));
     lua_settop(L, 0);
 }

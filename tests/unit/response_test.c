@@ -53,7 +53,8 @@ static void fields_are_set_added_and_removed(void **state)
     add(&r, "d", "6");
     assert_int_equal(response_remove_field(&r, STR("D")), 2);
     check_fields(&r, "a=4|b=2|");
-    set(&r, "a", response_field(&r, STR("b"))->p); /* a value out of the response itself */
+    set(&r, "a",
+        response_field(&r, STR("b"))->p); /* a value out of the response itself */
     check_fields(&r, "a=2|b=2|");
     response_clear(L, &r);
     check_fields(&r, "");
@@ -77,10 +78,18 @@ static void what_must_not_be_sent_is_refused(void **state)
 {
     (void)state;
     static const struct str cases[][2] = {
-        {STR(""), STR("v")},         {STR("a b"), STR("v")},     {STR("a:"), STR("v")},
-        {STR("a\r\nb"), STR("v")},   {STR("a\0"), STR("v")},     {STR("\xC3\xA9"), STR("v")},
-        {STR("a"), STR("v\r\nb: c")}, {STR("a"), STR("v\n")},    {STR("a"), STR("v\r")},
-        {STR("a"), STR("\0v")},      {STR("a"), STR("v\x7F")},   {STR("a"), STR("\x1B[0m")},
+        {STR(""), STR("v")},
+        {STR("a b"), STR("v")},
+        {STR("a:"), STR("v")},
+        {STR("a\r\nb"), STR("v")},
+        {STR("a\0"), STR("v")},
+        {STR("\xC3\xA9"), STR("v")},
+        {STR("a"), STR("v\r\nb: c")},
+        {STR("a"), STR("v\n")},
+        {STR("a"), STR("v\r")},
+        {STR("a"), STR("\0v")},
+        {STR("a"), STR("v\x7F")},
+        {STR("a"), STR("\x1B[0m")},
         {STR("Transfer-Encoding"), STR("chunked")},
         {STR("transfer-encoding"), STR("")},
         {STR("Connection"), STR("keep-alive")},
@@ -160,13 +169,21 @@ static void statuses(void **state)
     static const struct {
         lua_Integer status;
         bool is_one;
-    } cases[] = {{200, true},  {999, true},   {299, true},        {199, false},
-                 {100, false}, {1000, false}, {0, false},         {-200, false},
-                 {((lua_Integer)1 << 32) + 200, false}, {LUA_MININTEGER, false}};
+    } cases[] = {{200, true},
+                 {999, true},
+                 {299, true},
+                 {199, false},
+                 {100, false},
+                 {1000, false},
+                 {0, false},
+                 {-200, false},
+                 {((lua_Integer)1 << 32) + 200, false},
+                 {LUA_MININTEGER, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct response r;
         response_init(&r);
-        assert_int_equal(response_set_status(&r, cases[i].status), cases[i].is_one ? 0 : -1);
+        assert_int_equal(response_set_status(&r, cases[i].status),
+                         cases[i].is_one ? 0 : -1);
         assert_int_equal(r.status, cases[i].is_one ? cases[i].status : 200);
         response_clear(L, &r);
     }
@@ -178,7 +195,7 @@ static void status_lines(void **state)
     (void)state;
     static const struct {
         struct str line;
-        int status; /* 0: refused */
+        int status;         /* 0: refused */
         const char *reason; /* NULL: the status' own */
     } cases[] = {
         {STR("201 CREATED"), 201, "CREATED"},
@@ -261,7 +278,9 @@ static void reasons_are_the_standards(void **state)
     static const struct {
         int status;
         const char *reason;
-    } cases[] = {{200, "OK"}, {404, "Not Found"}, {418, "I'm a teapot"},
+    } cases[] = {{200, "OK"},
+                 {404, "Not Found"},
+                 {418, "I'm a teapot"},
                  {511, "Network Authentication Failed"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(response_reason(cases[i].status), cases[i].reason);

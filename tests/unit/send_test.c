@@ -119,21 +119,22 @@ static void send_all(struct exchange *ex)
         return;
     assert_int_equal(ex->quick.kind, RESPONSE_STREAM);
     assert_int_equal(send_chunk(ex, STR("hel"), &fault), 0);
-    assert_int_equal(send_chunk(ex, STR(""), &fault), 0); /* a chunk of none would end it */
+    assert_int_equal(send_chunk(ex, STR(""), &fault),
+                     0); /* a chunk of none would end it */
     assert_int_equal(send_chunk(ex, STR("lo"), &fault), 0);
     assert_int_equal(send_last_chunk(ex, &fault), 0);
 }
 
-#define TYPE "Content-Type: text/html; charset=utf-8\r\n"
-#define LENGTH "Content-Length: 5\r\n"
+#define TYPE    "Content-Type: text/html; charset=utf-8\r\n"
+#define LENGTH  "Content-Length: 5\r\n"
 #define CHUNKED "Transfer-Encoding: chunked\r\n"
-#define DATE "Date: now\r\n"
-#define CLOSE "Connection: close\r\n"
-#define KEEP "Connection: keep-alive\r\n"
-#define CHUNKS "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
+#define DATE    "Date: now\r\n"
+#define CLOSE   "Connection: close\r\n"
+#define KEEP    "Connection: keep-alive\r\n"
+#define CHUNKS  "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"
 
-/* RFC 9112, section 6, and RFC 9110, sections 6.4.1, 8.6 and 15.3.6. `wants`: 'k' the client
-   keeps the connection, 'c' it closes it. */
+/* RFC 9112, section 6, and RFC 9110, sections 6.4.1, 8.6 and 15.3.6. `wants`: 'k' the
+   client keeps the connection, 'c' it closes it. */
 static void framing(void **state)
 {
     (void)state;
@@ -259,7 +260,8 @@ static void fields(void **state)
         {"X-A", "", "X-A: \r\n" TYPE LENGTH DATE},
         {"content-TYPE", "text/plain", "content-TYPE: text/plain\r\n" LENGTH DATE},
         {"Content-Length", "99", TYPE LENGTH DATE}, /* a lie is not sent */
-        {"date", "Sun, 06 Nov 1994 08:49:37 GMT", "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" TYPE LENGTH},
+        {"date", "Sun, 06 Nov 1994 08:49:37 GMT",
+         "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n" TYPE LENGTH},
         {"Contentxtype", "x", "Contentxtype: x\r\n" TYPE LENGTH DATE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -269,7 +271,8 @@ static void fields(void **state)
         set(&ex, cases[i].name, cases[i].value);
         send_answer(&ex);
         char expected[500];
-        snprintf(expected, sizeof expected, "HTTP/1.1 200 OK\r\n%s\r\nhello", cases[i].sent);
+        snprintf(expected, sizeof expected, "HTTP/1.1 200 OK\r\n%s\r\nhello",
+                 cases[i].sent);
         check_sent(expected);
         finish(&ex);
     }
@@ -281,7 +284,8 @@ static void fields(void **state)
     finish(&ex);
 }
 
-/* RFC 3986's characters stay, a percent sign too: it may begin what is encoded already. */
+/* RFC 3986's characters stay, a percent sign too: it may begin what is encoded already.
+ */
 static void location_is_encoded(void **state)
 {
     (void)state;
@@ -291,7 +295,8 @@ static void location_is_encoded(void **state)
         {"Location", "/a b", "/a%20b"},
         {"Location", "/%C3%A9?q=%20", "/%C3%A9?q=%20"},
         {"location", "/\xC3\xA9#\xE2\x82\xAC", "/%C3%A9#%E2%82%AC"},
-        {"Location", "http://h:5/-._~:/?#[]@!$&'()*+,;=%", "http://h:5/-._~:/?#[]@!$&'()*+,;=%"},
+        {"Location", "http://h:5/-._~:/?#[]@!$&'()*+,;=%",
+         "http://h:5/-._~:/?#[]@!$&'()*+,;=%"},
         {"Location", "/\"<>\\^`{|}", "/%22%3C%3E%5C%5E%60%7B%7C%7D"},
         {"Location", "a\tb", "a%09b"},
         {"X-Location", "/a b", "/a b"},
@@ -304,7 +309,8 @@ static void location_is_encoded(void **state)
         set(&ex, cases[i].name, cases[i].url);
         send_answer(&ex);
         snprintf(expected, sizeof expected,
-                 "HTTP/1.1 302 FOUND\r\n%s: %s\r\n" TYPE "Content-Length: 0\r\n" DATE "\r\n",
+                 "HTTP/1.1 302 FOUND\r\n%s: %s\r\n" TYPE "Content-Length: 0\r\n" DATE
+                 "\r\n",
                  cases[i].name, cases[i].sent);
         check_sent(expected);
         finish(&ex);
@@ -318,9 +324,17 @@ static void declared_lengths(void **state)
     static const struct {
         const char *value;
         bool is_length;
-    } cases[] = {{"5", true},    {"005", true},  {"0", true},   {"", false},
-                 {"-5", false},  {"+5", false},  {"5.0", false}, {"0x5", false},
-                 {"5 5", false}, {"99999999999999999999", false}, {"999999999999999999", true}};
+    } cases[] = {{"5", true},
+                 {"005", true},
+                 {"0", true},
+                 {"", false},
+                 {"-5", false},
+                 {"+5", false},
+                 {"5.0", false},
+                 {"0x5", false},
+                 {"5 5", false},
+                 {"99999999999999999999", false},
+                 {"999999999999999999", true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct exchange ex;
         begin(&ex, "GET", 1);

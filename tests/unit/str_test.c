@@ -58,8 +58,9 @@ static void trims(void **state)
 {
     (void)state;
     static const struct str cases[][2] = {
-        {STR(""), STR("")},         {STR(" \t "), STR("")},      {STR("a"), STR("a")},
-        {STR(" a b\t"), STR("a b")}, {STR("\na\r"), STR("\na\r")}, {STR(" \0 "), STR("\0")},
+        {STR(""), STR("")},           {STR(" \t "), STR("")},
+        {STR("a"), STR("a")},         {STR(" a b\t"), STR("a b")},
+        {STR("\na\r"), STR("\na\r")}, {STR(" \0 "), STR("\0")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_true(str_eq(str_trim(cases[i][0]), cases[i][1]));
@@ -75,10 +76,9 @@ static void cuts(void **state)
         int n;
         struct str first, last;
     } cases[] = {
-        {STR("a,b,c"), 3, STR("a"), STR("c")}, {STR("a"), 1, STR("a"), STR("a")},
-        {STR(",a,"), 3, STR(""), STR("")},     {STR(",,"), 3, STR(""), STR("")},
-        {STR("a\0,b"), 2, STR("a\0"), STR("b")},
-        {STR(""), 1, STR(""), STR("")},
+        {STR("a,b,c"), 3, STR("a"), STR("c")},   {STR("a"), 1, STR("a"), STR("a")},
+        {STR(",a,"), 3, STR(""), STR("")},       {STR(",,"), 3, STR(""), STR("")},
+        {STR("a\0,b"), 2, STR("a\0"), STR("b")}, {STR(""), 1, STR(""), STR("")},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct str rest = cases[i].text, part = null;

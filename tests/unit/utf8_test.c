@@ -66,7 +66,9 @@ static void repairs(void **state)
         {STR("\xF0\x9F\x98\xF0\x9F\x98\x80"), STR(BAD "\xF0\x9F\x98\x80")},
         {STR("\xC3"), STR(BAD)},
         {STR("\xC3\xC3\xA9"), STR(BAD "\xC3\xA9")},
-        {STR("\xF1\x80\x80\xE1\x80\xC2""b"), STR(BAD BAD BAD "b")},
+        {STR("\xF1\x80\x80\xE1\x80\xC2"
+             "b"),
+         STR(BAD BAD BAD "b")},
         {STR("\xFE\xFF"), STR(BAD BAD)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -81,12 +83,13 @@ static void repairs(void **state)
 static void repaired_is_valid(void **state)
 {
     (void)state;
-    static const unsigned char bytes[] = {'a',  0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1,
-                                          0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF4, 0xF5};
+    static const unsigned char bytes[] = {'a',  0x7F, 0x80, 0x8F, 0x90, 0x9F,
+                                          0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0,
+                                          0xE1, 0xED, 0xEF, 0xF0, 0xF4, 0xF5};
     const size_t n = sizeof bytes;
     for (size_t i = 0; i < n * n * n * n; i++) {
-        char text[4] = {(char)bytes[i % n], (char)bytes[i / n % n], (char)bytes[i / n / n % n],
-                        (char)bytes[i / n / n / n]};
+        char text[4] = {(char)bytes[i % n], (char)bytes[i / n % n],
+                        (char)bytes[i / n / n % n], (char)bytes[i / n / n / n]};
         struct str s = {text, 4};
         struct buf b = {0};
         utf8_add_repaired(&b, s);
@@ -102,7 +105,9 @@ static void repaired_is_valid(void **state)
 static void finds_the_valid_prefix(void **state)
 {
     (void)state;
-    assert_int_equal(utf8_valid_prefix(STR("ab\xC3\xA9\xFF""c")), 4);
+    assert_int_equal(utf8_valid_prefix(STR("ab\xC3\xA9\xFF"
+                                           "c")),
+                     4);
     assert_int_equal(utf8_valid_prefix(STR("\xE2\x82")), 0);
     assert_int_equal(utf8_valid_prefix((struct str){NULL, 0}), 0);
 }
@@ -124,9 +129,12 @@ static void reads_latin1(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(encodes_every_code_point), cmocka_unit_test(takes_nothing_else),
-        cmocka_unit_test(repairs),                  cmocka_unit_test(repaired_is_valid),
-        cmocka_unit_test(finds_the_valid_prefix),   cmocka_unit_test(reads_latin1),
+        cmocka_unit_test(encodes_every_code_point),
+        cmocka_unit_test(takes_nothing_else),
+        cmocka_unit_test(repairs),
+        cmocka_unit_test(repaired_is_valid),
+        cmocka_unit_test(finds_the_valid_prefix),
+        cmocka_unit_test(reads_latin1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

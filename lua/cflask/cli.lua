@@ -114,6 +114,15 @@ local function check_options(found, command)
     end
 end
 
+-- A first word that is no app may be a command that is misspelt.
+local function check_first_word(word)
+    local is_found, failure = pcall(loader.find, word)
+    local near = not is_found and misuse.nearest(word, usage.COMMANDS)
+    if near then
+        wrong("%s; or did you mean the command %s?", failure.text, near)
+    end
+end
+
 -- The command that was meant, checked; and what it is called with.
 local function choose(found)
     if found.options.version then
@@ -122,6 +131,9 @@ local function choose(found)
     local command = found.command or (found.own and "own") or "run"
     if found.options.help or command == "help" then
         return "help"
+    end
+    if not found.command and found.app then
+        check_first_word(found.app)
     end
     check_options(found, found.own and "the app's own commands" or command)
     found.app = found.app or loader.default()

@@ -64,6 +64,8 @@ function misuse.show(value)
         return ("%q"):format(#value > 60 and value:sub(1, 57) .. "..." or value)
     elseif kind == "number" or kind == "boolean" or value == nil then
         return tostring(value)
+    elseif value == core.json.null then
+        return "flask.null"
     end
     return "a " .. kind
 end

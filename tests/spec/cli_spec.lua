@@ -103,6 +103,7 @@ describe("wrong use", function()
     it("is one line that says what to do, and exit status 2", function()
         for words, expected in pairs{
             ["nowhere.lua"] = "there is no app nowhere.lua",
+            ["ruotes hello.lua"] = "or did you mean the command routes?",
             ["hello.lua --prot 1"] = "did you mean --port?",
             ["hello.lua --port"] = "needs a value",
             ["hello.lua --port=x"] = "--port must be a number",

@@ -26,7 +26,8 @@ Serves an app. Options may stand before or after APP.
   --access-log      write a line for each request (on with --debug)
 
 `.env` in the app's folder and in the working directory is read first; what the
-environment has already wins. Ctrl-C ends the server.
+environment has already wins. Ctrl-C ends the server at once, SIGTERM lets what runs come
+to its end first.
 ]]
 
 local ROUTES = [[

@@ -428,11 +428,12 @@ static void answer_plainly(struct exchange *ex)
     go_to(ex, SEND);
 }
 
-static void log_failure(struct exchange *ex, lua_State *co)
+static void log_failure(struct exchange *ex)
 {
-    const char *message = luaL_tolstring(co, -1, NULL);
-    luaL_traceback(co, co, message, 0);
-    log_request_error(ex, lua_tostring(co, -1));
+    lua_State *L = ex->task.L;
+    task_push_error(&ex->task);
+    log_request_error(ex, lua_tostring(L, -1));
+    lua_pop(L, 1);
 }
 
 /* TESTING: the error is the test client's. A real client gets the plain page. */
@@ -448,9 +449,9 @@ static void propagate(struct exchange *ex, lua_State *co)
     go_to(ex, CLOSE);
 }
 
-static void fail_after_sending(struct exchange *ex, lua_State *co)
+static void fail_after_sending(struct exchange *ex)
 {
-    log_failure(ex, co);
+    log_failure(ex);
     if (ex->stage == BODY) {
         send_broken(ex);
         go_to(ex, CLOSE);
@@ -467,7 +468,7 @@ static void fail_before_sending(struct exchange *ex, lua_State *co)
         go_to(ex, HANDLE);
         return;
     }
-    log_failure(ex, co);
+    log_failure(ex);
     answer_plainly(ex);
 }
 
@@ -477,7 +478,7 @@ static void fail(struct exchange *ex, lua_State *co)
     if (ex->is_propagated && !ex->is_head_sent)
         propagate(ex, co);
     else if (ex->is_head_sent)
-        fail_after_sending(ex, co);
+        fail_after_sending(ex);
     else
         fail_before_sending(ex, co);
     if (ex->task.state == TASK_DEAD)

@@ -222,6 +222,30 @@ void task_end(struct task *t)
     t->state = TASK_IDLE;
 }
 
+static int tostring_lua(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* Protected, as an error value's __tostring may fail; and not on the dead coroutine, whose
+   stack may be full. */
+void task_push_error(struct task *t)
+{
+    lua_State *L = t->L;
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    lua_checkstack(t->co, 1);
+    lua_pushcfunction(L, tostring_lua);
+    lua_pushvalue(t->co, -1);
+    lua_xmove(t->co, L, 1);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "(an error value whose __tostring fails)");
+    }
+    luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
+    lua_remove(L, -2);
+}
+
 void context_push_locals(lua_State *L, struct context *context)
 {
     if (context->locals == LUA_NOREF) {

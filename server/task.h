@@ -92,6 +92,9 @@ void task_stop(struct task *t);
 /* Makes `child` end with `parent`, at the latest; child->release is called then. */
 void task_adopt(struct task *parent, struct task *child);
 
+/* Pushes onto t->L the error on top of a failed task's stack, as text, and its traceback. */
+void task_push_error(struct task *t);
+
 /* The running task, or NULL. */
 struct task *task_current(void);
 

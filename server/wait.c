@@ -45,6 +45,12 @@ static void release(struct task *task)
     luaL_unref(L, LUA_REGISTRYINDEX, self);
 }
 
+static void end_child(struct child *c)
+{
+    task_end(&c->task);
+    release(&c->task);
+}
+
 static void child_go_on(struct task *task);
 
 /* Makes a child of the function at `index` and the n_args values behind it. It starts
@@ -52,6 +58,7 @@ static void child_go_on(struct task *task);
 static struct child *new_child(lua_State *L, int index, int n_args,
                                struct context *context)
 {
+    luaL_checkstack(L, n_args + 2, "too many arguments");
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     lua_State *main = lua_tothread(L, -1);
     lua_pop(L, 1);
@@ -62,18 +69,15 @@ static struct child *new_child(lua_State *L, int index, int n_args,
     task_init(&c->task, main, context ? context : &c->own, child_go_on);
     c->task.release = release;
     c->n_args = n_args;
-    lua_checkstack(c->task.co, n_args + 1);
+    if (!lua_checkstack(c->task.co, n_args + 1)) {
+        end_child(c);
+        luaL_error(L, "out of memory");
+    }
     for (int i = 0; i <= n_args; i++)
         lua_pushvalue(L, index + i);
     lua_xmove(L, c->task.co, n_args + 1);
     task_requeue(&c->task);
     return c;
-}
-
-static void end_child(struct child *c)
-{
-    task_end(&c->task);
-    release(&c->task);
 }
 
 /* ---- groups ---- */
@@ -90,13 +94,13 @@ static void forget_results(struct group *g)
     g->results = LUA_NOREF;
 }
 
-/* Wakes the parent with `false, error`; the error is on top of the child's stack. */
-static void group_fail(struct group *g, struct child *c)
+/* Wakes the parent with `false, error`; the error is on top of the stack of `from`. */
+static void group_fail(struct group *g, lua_State *from)
 {
     lua_State *co = g->parent->co;
     lua_checkstack(co, 2);
     lua_pushboolean(co, 0);
-    lua_xmove(c->task.co, co, 1);
+    lua_xmove(from, co, 1);
     drop_children(g->parent);
     forget_results(g);
     task_wake(g->parent, 2);
@@ -105,7 +109,11 @@ static void group_fail(struct group *g, struct child *c)
 static void group_wake_with_results(struct group *g)
 {
     lua_State *co = g->parent->co;
-    lua_checkstack(co, g->n + 3);
+    if (!lua_checkstack(co, g->n + 3)) {
+        lua_pushliteral(g->parent->L, "too many results");
+        group_fail(g, g->parent->L);
+        return;
+    }
     lua_pushboolean(co, 1);
     lua_rawgeti(co, LUA_REGISTRYINDEX, g->results);
     int list = lua_gettop(co);
@@ -265,9 +273,10 @@ static int timeout(lua_State *L)
 
 static void log_error(struct child *c)
 {
-    lua_State *co = c->task.co;
-    luaL_traceback(co, co, luaL_tolstring(co, -1, NULL), 0);
-    log_format(LOG_ERROR, "a spawned task failed: %s", lua_tostring(co, -1));
+    lua_State *L = c->task.L;
+    task_push_error(&c->task);
+    log_format(LOG_ERROR, "a spawned task failed: %s", lua_tostring(L, -1));
+    lua_pop(L, 1);
 }
 
 static void forget_spawned(struct child *c)
@@ -329,7 +338,7 @@ static void child_over(struct child *c, bool has_failed)
         if (c->group->gives_all)
             disarm(c->group->parent);
         if (has_failed)
-            group_fail(c->group, c);
+            group_fail(c->group, c->task.co);
         else
             group_done(c->group, c);
     }

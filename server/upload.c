@@ -6,6 +6,8 @@
 #include "request_lua.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char METATABLE[] = "cflask.upload";
@@ -65,11 +67,15 @@ static int read_lua(lua_State *L)
 {
     struct upload *u = check(L);
     uint64_t left = u->length - u->at, n = left;
-    if (!lua_isnoneornil(L, 2) && lua_type(L, 2) != LUA_TSTRING) {
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        const char *format = lua_tostring(L, 2);
+        luaL_argcheck(L, strcmp(format + (*format == '*'), "a") == 0, 2,
+                      "only \"a\" or a number of bytes can be read; see lines()");
+    } else if (!lua_isnoneornil(L, 2)) {
         lua_Integer most = luaL_checkinteger(L, 2);
         luaL_argcheck(L, most >= 0, 2, "a number of bytes is expected");
         n = (uint64_t)most < left ? (uint64_t)most : left;
-        if (n == 0 && most > 0) {
+        if (left == 0) {
             check_body(L, u);
             lua_pushnil(L);
             return 1;
@@ -146,6 +152,8 @@ static int copy_out(const struct body *body, const struct upload *u, int fd)
         uint64_t left = u->length - at;
         int64_t got = body_read(body, u->offset + at, piece,
                                 left < sizeof piece ? (size_t)left : sizeof piece);
+        if (got == 0)
+            errno = EIO;
         if (got <= 0)
             return -1;
         for (int64_t done = 0; done < got;) {
@@ -162,7 +170,9 @@ static int copy_out(const struct body *body, const struct upload *u, int fd)
 /* Pushes the path, made absolute with the app's root_path. */
 static const char *push_path(lua_State *L, int index)
 {
-    const char *path = luaL_checkstring(L, index);
+    size_t n;
+    const char *path = luaL_checklstring(L, index, &n);
+    luaL_argcheck(L, strlen(path) == n, index, "a path has no NUL");
     if (*path == '/')
         return path;
     app_push(L, request_check_current(L)->request.app);
@@ -180,11 +190,14 @@ static int save_lua(lua_State *L)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return luaL_error(L, "can't save to %s: %s", path, strerror(errno));
+    struct stat file;
+    bool is_regular = fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
     int failed = copy_out(body, u, fd), error = errno;
     if (close(fd) < 0 && !failed)
         failed = -1, error = errno;
     if (failed) {
-        unlink(path);
+        if (is_regular)
+            unlink(path);
         return luaL_error(L, "can't save to %s: %s", path, strerror(error));
     }
     return 0;

@@ -436,6 +436,7 @@ static void on_complete(struct evhttp_request *request, void *arg)
 
 static void answer_fault(struct conn *c)
 {
+    log_refusal(c->peer.address, c->fault.status);
     note_writing(c);
     send_refusal(output_of(c), c->fault.status, c->fault.message, false, false);
     flush(&c->sink);

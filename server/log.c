@@ -138,6 +138,17 @@ void log_access(struct exchange *ex)
     write_out(&record);
 }
 
+void log_refusal(const char *address, int status)
+{
+    if (!access_is_on)
+        return;
+    struct buf record = {0};
+    buf_addf(&record, "%s - - ", address);
+    add_time(&record, "[%d/%b/%Y:%H:%M:%S %z]");
+    buf_addf(&record, " \"-\" %d 0", status);
+    write_out(&record);
+}
+
 static enum log_level check_level(lua_State *L)
 {
     static const char *const options[] = {"debug", "info", "warning", "error", NULL};

@@ -24,6 +24,8 @@ void log_request_error(struct exchange *ex, const char *text);
 /* One line of the access log, in the Common Log Format with the time taken. The target's
    quotes and backslashes are written as \xNN too. */
 void log_access(struct exchange *ex);
+/* The same for what was refused before it was a request. */
+void log_refusal(const char *address, int status);
 void log_set_access(int is_on);
 
 /* core.log(level, text), core.set_log_level(level). */

@@ -230,6 +230,8 @@ static int refuse(lua_State *L, int index, const char *what)
             "%s returned nil %s: it must return a response (did it forget a "
             "return?)",
             who, what);
+    if (value_is_null(L, index))
+        return luaL_error(L, "%s returned flask.null %s", who, what);
     const char *text = luaL_tolstring(L, index, NULL);
     return luaL_error(L, "%s returned a %s (%s) %s", who, luaL_typename(L, index), text,
                       what);

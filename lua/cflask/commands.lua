@@ -90,6 +90,9 @@ function commands.run(found, wrong)
     if options.port then
         port_of(options.port, wrong)
     end
+    if options.unix and (options.port or options.host) then
+        wrong("--unix takes the place of --host and --port: give the one or the others")
+    end
     if options.debug then
         core.setenv("CFLASK_DEBUG", "1")
     end

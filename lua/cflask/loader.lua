@@ -85,7 +85,7 @@ function loader.find(spec)
     local folder = paths.folder(file)
     local stem = paths.stem(file)
     return {file = file, folder = folder, factory = factory,
-            name = stem == "init" and paths.base(folder) or stem}
+            name = (stem == "init" or stem == "app") and paths.base(folder) or stem}
 end
 
 -- The app to take when none is named: CFLASK_APP, else app.lua or init.lua here; or nil.

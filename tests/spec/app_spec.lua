@@ -43,7 +43,7 @@ describe("an app file", function()
 
     it("may be a folder with app.lua or init.lua", function()
         local folder = folder_with{["a/app.lua"] = HELLO, ["b/init.lua"] = HELLO}
-        assert.equal("app", testing.load(folder .. "/a").name)
+        assert.equal("a", testing.load(folder .. "/a").name)
         assert.equal("b", testing.load(folder .. "/b").name)
     end)
 

@@ -109,6 +109,7 @@ describe("wrong use", function()
             ["hello.lua --port=x"] = "--port must be a number",
             ["hello.lua --port 70000"] = "--port must be a number",
             ["hello.lua --debug=1"] = "takes no value",
+            ["hello.lua --unix x.sock --port 1"] = "--unix takes the place of",
             ["hello.lua --workers 2"] = "--workers is not built yet",
             ["hello.lua --cert adhoc"] = "--cert is not built yet",
             ["--key x hello.lua"] = "--key is not built yet",

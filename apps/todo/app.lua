@@ -7,8 +7,10 @@ local app = flask.Flask(...)
 
 -- Where the list and the uploaded files are kept; a path that begins with no slash is
 -- relative to this folder. TODO_DATA_FOLDER in the environment or in .env changes it.
-app.config.DATA_FOLDER = app.config.DATA_FOLDER or "data"
+-- What a test has set wins.
+local given = app.config.DATA_FOLDER
 app.config:from_prefixed_env("TODO")
+app.config.DATA_FOLDER = given or app.config.DATA_FOLDER or "data"
 
 app.extensions.store = store.open(app)
 app:register_blueprint(api.blueprint)

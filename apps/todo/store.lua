@@ -12,6 +12,12 @@ function store.open(app)
     if folder:sub(1, 1) ~= "/" then
         folder = app.root_path .. "/" .. folder
     end
+    -- Better at the start than at the first change.
+    local probe, message = io.open(folder .. "/todos.json.new", "ab")
+    if not probe then
+        error("the list can't be kept: " .. message, 0)
+    end
+    probe:close()
     local self = setmetatable({folder = folder, items = {}, next_id = 1}, Store)
     self:load()
     return self

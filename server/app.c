@@ -176,12 +176,34 @@ static struct str keep_text(lua_State *L, int index)
     return (struct str){copy, s.n};
 }
 
+/* A circle of mounts by host alone would be followed for ever. */
+static bool reaches(const struct app *from, const struct app *to)
+{
+    if (from == to)
+        return true;
+    for (int i = 0; i < from->n_mounts; i++)
+        if (reaches(from->mounts[i].app, to))
+            return true;
+    return false;
+}
+
+/* Longest prefix first; of two equal ones the longer host, and a.x before *.x. */
+static bool comes_before(const struct mount *a, const struct mount *b)
+{
+    if (a->prefix.n != b->prefix.n)
+        return a->prefix.n > b->prefix.n;
+    if (a->host.n != b->host.n)
+        return a->host.n > b->host.n;
+    return str_starts(b->host, STR("*.")) && !str_starts(a->host, STR("*."));
+}
+
 /* handle:mount(prefix, host or nil, other): longest prefix first, hosts before none. */
 static int mount_lua(lua_State *L)
 {
     struct app *a = app_check(L, 1), *other = app_check(L, 4);
     luaL_checkstring(L, 2);
-    luaL_argcheck(L, other != a, 4, "an app can't be mounted on itself");
+    luaL_optstring(L, 3, NULL);
+    luaL_argcheck(L, !reaches(other, a), 4, "an app can't be mounted on itself");
     struct mount *mounts = realloc(a->mounts, ((size_t)a->n_mounts + 1) * sizeof *mounts);
     if (!mounts)
         return luaL_error(L, "out of memory");
@@ -190,9 +212,7 @@ static int mount_lua(lua_State *L)
     while (mount.prefix.n && mount.prefix.p[mount.prefix.n - 1] == '/')
         mount.prefix.n--;
     int at = a->n_mounts++;
-    while (at > 0 && (mounts[at - 1].prefix.n < mount.prefix.n ||
-                      (mounts[at - 1].prefix.n == mount.prefix.n &&
-                       mounts[at - 1].host.n < mount.host.n))) {
+    while (at > 0 && comes_before(&mount, &mounts[at - 1])) {
         mounts[at] = mounts[at - 1];
         at--;
     }

@@ -319,7 +319,10 @@ int response_wrap_quick(lua_State *L)
             return raise(L, &fault);
     if (from->has_default_type && !response_field(from, STR("Content-Type")))
         set_field(L, r, STR("Content-Type"), STR("text/html; charset=utf-8"));
-    lua_pushlstring(L, from->text.p, from->text.n);
+    if (from->text_ref != LUA_NOREF) /* the view's own string: no copy */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, from->text_ref);
+    else
+        lua_pushlstring(L, from->text.p, from->text.n);
     response_set_text(L, r, lua_gettop(L));
     lua_pop(L, 1);
     ex->answer = NULL;
@@ -515,7 +518,8 @@ static int set_content_length(lua_State *L, struct response *r)
 {
     lua_Integer length = luaL_checkinteger(L, 3);
     luaL_argcheck(L, length >= 0, 3, "a length of 0 or more is expected");
-    set_field(L, r, STR("Content-Length"), check_str(L, 3));
+    lua_pushinteger(L, length); /* 5.0 is 5 */
+    set_field(L, r, STR("Content-Length"), check_str(L, -1));
     return 0;
 }
 
@@ -618,11 +622,14 @@ static bool option_integer(lua_State *L, const char *name, int64_t *to)
 {
     if (!get_option(L, 4, name))
         return false;
-    *to = (int64_t)luaL_checknumber(L, -1);
+    double value = luaL_checknumber(L, -1);
+    if (!(value > -1e18 && value < 1e18))
+        luaL_error(L, "the cookie's %s is out of range", name);
+    *to = (int64_t)value;
     return true;
 }
 
-/* The Set-Cookie value is built in a userdata, as building may raise. */
+/* Nothing between the first byte of `value` and its end can raise. */
 static void add_cookie(lua_State *L, struct response *r, const struct cookie *cookie)
 {
     struct buf value = {0};

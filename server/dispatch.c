@@ -116,6 +116,13 @@ static void took_before(struct exchange *ex, lua_State *co)
 
 /* ---- the view ---- */
 
+/* What was to be answered is forgotten: nothing of it may show in the error's answer. */
+static void drop_answer(struct exchange *ex)
+{
+    ex->answer = NULL;
+    response_clear(ex->task.L, &ex->quick);
+}
+
 /* The answers that the core gives in a view's place. True when ex->quick is one. */
 static bool answer_by_itself(struct exchange *ex)
 {
@@ -143,6 +150,7 @@ static enum verdict call_view(struct exchange *ex, lua_State *co)
             ex->answer = &ex->quick;
             go_to(ex, MAKE);
         } else {
+            drop_answer(ex);
             ex->error_status = 404;
             go_to(ex, HANDLE);
         }
@@ -420,10 +428,10 @@ static void keep_error(struct exchange *ex, lua_State *co)
 }
 
 /* The last resort: an answer that needs no Lua. */
-static void answer_plainly(struct exchange *ex)
+static void answer_plainly(struct exchange *ex, int status)
 {
-    response_clear(ex->task.L, &ex->quick);
-    response_error(&ex->quick, 500);
+    drop_answer(ex);
+    response_error(&ex->quick, status);
     ex->answer = &ex->quick;
     go_to(ex, SEND);
 }
@@ -442,7 +450,7 @@ static void propagate(struct exchange *ex, lua_State *co)
     if (ex->error_ref == LUA_NOREF)
         keep_error(ex, co);
     if (!ex->on_end) {
-        answer_plainly(ex);
+        answer_plainly(ex, 500);
         return;
     }
     send_broken(ex);
@@ -462,14 +470,14 @@ static void fail_before_sending(struct exchange *ex, lua_State *co)
 {
     if (ex->stage > VIEW)
         ex->n_failures++;
-    ex->answer = NULL;
+    drop_answer(ex);
     keep_error(ex, co);
     if (ex->n_failures <= 2) {
         go_to(ex, HANDLE);
         return;
     }
     log_failure(ex);
-    answer_plainly(ex);
+    answer_plainly(ex, 500);
 }
 
 /* The function of this stage has raised: the error is on top of co's stack. */
@@ -579,8 +587,9 @@ void exchange_expire(struct exchange *ex, int status)
     task_stop(&ex->task);
     ex->is_calling = false;
     ex->error_status = status;
+    drop_answer(ex);
     if (was_expired)
-        answer_plainly(ex);
+        answer_plainly(ex, status);
     else
         go_to(ex, HANDLE);
     dispatch_request(ex);

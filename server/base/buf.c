@@ -53,7 +53,7 @@ void buf_addf(struct buf *b, const char *format, ...)
     va_start(args, format);
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
-    if (n < 0) /* more than an int counts */
+    if (n < 0) /* more than an int counts, or no character of the locale */
         b->is_exhausted = true;
     char *to = n < 0 ? NULL : buf_reserve(b, (size_t)n + 1);
     if (to) {

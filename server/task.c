@@ -228,8 +228,8 @@ static int tostring_lua(lua_State *L)
     return 1;
 }
 
-/* Protected, as an error value's __tostring may fail; and not on the dead coroutine, whose
-   stack may be full. */
+/* Protected, as an error value's __tostring may fail; and not on the dead coroutine,
+   whose stack may be full. */
 void task_push_error(struct task *t)
 {
     lua_State *L = t->L;

@@ -49,8 +49,9 @@ struct task {
     struct event *timer;    /* of a wait with an end in time, or NULL */
     struct task *parent, *children, *next_child;
     struct task *next_ready;
-    struct task **at_child, **at_ready; /* the pointers that lead here: leaving is quick */
-    unsigned round;                     /* READY: of the loop in which it became so */
+    struct task **at_child,
+        **at_ready;      /* the pointers that lead here: leaving is quick */
+    unsigned round;      /* READY: of the loop in which it became so */
     lua_State *obstacle; /* see task_forbid_waits */
     int n_forbidden;
 };
@@ -92,7 +93,8 @@ void task_stop(struct task *t);
 /* Makes `child` end with `parent`, at the latest; child->release is called then. */
 void task_adopt(struct task *parent, struct task *child);
 
-/* Pushes onto t->L the error on top of a failed task's stack, as text, and its traceback. */
+/* Pushes onto t->L the error on top of a failed task's stack, as text, and its traceback.
+ */
 void task_push_error(struct task *t);
 
 /* The running task, or NULL. */

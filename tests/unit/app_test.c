@@ -52,10 +52,13 @@ static struct app *app_named(const char *name)
 static void mounts(void **state)
 {
     (void)state;
-    run("app, shop, long, any, wild, exact, x = new(), new(), new(), new(), new(), new(), new()\n"
-        "app.handle:mount('', '*.h.test', wild.handle) app.handle:mount('', 'a.h.test', exact.handle)\n"
+    run("app, shop, long, any, wild, exact, x = new(), new(), new(), new(), new(), "
+        "new(), new()\n"
+        "app.handle:mount('', '*.h.test', wild.handle) app.handle:mount('', 'a.h.test', "
+        "exact.handle)\n"
         "app.handle:mount('/', 'root.test', any.handle)\n"
-        "app.handle:mount('/shop', nil, shop.handle) app.handle:mount('/shop/long/', nil, long.handle)\n"
+        "app.handle:mount('/shop', nil, shop.handle) app.handle:mount('/shop/long/', "
+        "nil, long.handle)\n"
         "app.handle:mount('/shop', 'x.test', x.handle)");
     static const struct {
         const char *host, *path, *app; /* app: NULL for none */
@@ -86,8 +89,8 @@ static void mounts(void **state)
         {"", "/", NULL, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct mount *mount = app_find_mount(app_named("app"), str_from(cases[i].host),
-                                                   str_from(cases[i].path));
+        const struct mount *mount = app_find_mount(
+            app_named("app"), str_from(cases[i].host), str_from(cases[i].path));
         if (!cases[i].app != !mount || (mount && mount->app != app_named(cases[i].app)))
             fail_msg("%s %s", cases[i].host, cases[i].path);
         if (mount)
@@ -116,7 +119,8 @@ static void plans(void **state)
     (void)state;
     run("app = new() view = function() end\n"
         "app.handle:plan(-1, {before = {view}})\n"
-        "app.handle:plan(3, {view = view, before = {view, view}, after = {}, teardown = 5,\n"
+        "app.handle:plan(3, {view = view, before = {view, view}, after = {}, teardown = "
+        "5,\n"
         "  max_content_length = 77})\n"
         "app.handle:plan(0, {max_content_length = false})\n"
         "app.handle:plan(2000, {view = view})\n"
@@ -149,7 +153,8 @@ static void registration_closes_once_and_below(void **state)
 {
     (void)state;
     run("app, below, twice = new(), new(), new()\n"
-        "app.handle:mount('/b', nil, below.handle) app.handle:mount('/t', nil, twice.handle)\n"
+        "app.handle:mount('/b', nil, below.handle) app.handle:mount('/t', nil, "
+        "twice.handle)\n"
         "below.handle:mount('/t', nil, twice.handle)");
     app_close_registration(app_named("app"));
     app_close_registration(app_named("app"));

@@ -79,8 +79,8 @@ static void says_that_memory_is_out(void **state)
     }
 }
 
-/* A wide character that the C locale has not, or more bytes than an int counts: vsnprintf gives
-   up, and that must not pass for success. */
+/* A wide character that the C locale has not, or more bytes than an int counts: vsnprintf
+   gives up, and that must not pass for success. */
 static void says_that_formatting_failed(void **state)
 {
     (void)state;

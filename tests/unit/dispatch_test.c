@@ -1,5 +1,5 @@
-/* Requests whose time is over, in whatever stage: through a sink that only keeps what goes
-   out. */
+/* Requests whose time is over, in whatever stage: through a sink that only keeps what
+   goes out. */
 #include "dispatch.c"
 
 #include "core_lua.h"
@@ -84,11 +84,12 @@ static void time_is_over_in_each_stage(void **state)
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         char chunk[1000];
         struct sink sink;
-        snprintf(chunk, sizeof chunk,
-                 "local flask = require 'cflask' local app = flask.Flask('/tmp/x.lua')\n%s\n"
-                 "app:errorhandler(503, function() return 'too slow', 503 end)\n"
-                 "return app",
-                 waits[i]);
+        snprintf(
+            chunk, sizeof chunk,
+            "local flask = require 'cflask' local app = flask.Flask('/tmp/x.lua')\n%s\n"
+            "app:errorhandler(503, function() return 'too slow', 503 end)\n"
+            "return app",
+            waits[i]);
         struct exchange *ex = begin(&sink, chunk);
         assert_int_equal(n_ended, 0);
         exchange_expire(ex, 503);
@@ -101,28 +102,30 @@ static void time_is_over_twice(void **state)
 {
     (void)state;
     struct sink sink;
-    struct exchange *ex =
-        begin(&sink, "local flask = require 'cflask' local app = flask.Flask('/tmp/x.lua')\n"
-                     "app:get('/', function() return 'late' end)\n"
-                     "app:after_request(function() flask.sleep(99) end)\n"
-                     "return app");
+    struct exchange *ex = begin(
+        &sink, "local flask = require 'cflask' local app = flask.Flask('/tmp/x.lua')\n"
+               "app:get('/', function() return 'late' end)\n"
+               "app:after_request(function() flask.sleep(99) end)\n"
+               "return app");
     exchange_expire(ex, 503);
     assert_int_equal(n_ended, 0);
     exchange_expire(ex, 503);
     check_answer(&sink, "HTTP/1.1 503 ", "503");
 }
 
-/* Nothing is left of the answer whose place an after_request function's error has taken. */
+/* Nothing is left of the answer whose place an after_request function's error has taken.
+ */
 static void an_errors_answer_has_nothing_of_the_former(void **state)
 {
     (void)state;
     struct sink sink;
-    begin(&sink, "local flask = require 'cflask' local app = flask.Flask('/tmp/x.lua')\n"
-                 "app:route('/', {redirect_to = '/other'})\n"
-                 "app:errorhandler(flask.Error, function() return 'handled' end)\n"
-                 "local n = 0\n"
-                 "app:after_request(function() n = n + 1 if n == 1 then error('x') end end)\n"
-                 "return app");
+    begin(&sink,
+          "local flask = require 'cflask' local app = flask.Flask('/tmp/x.lua')\n"
+          "app:route('/', {redirect_to = '/other'})\n"
+          "app:errorhandler(flask.Error, function() return 'handled' end)\n"
+          "local n = 0\n"
+          "app:after_request(function() n = n + 1 if n == 1 then error('x') end end)\n"
+          "return app");
     evbuffer_add(sink.out, "", 1);
     assert_null(strstr((const char *)evbuffer_pullup(sink.out, -1), "Location"));
     check_answer(&sink, "HTTP/1.1 200 OK", "handled");

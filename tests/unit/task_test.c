@@ -78,7 +78,8 @@ static void results_and_errors(void **state)
     assert_int_equal(task_resume(&c.task, 0), OUTCOME_FAILED);
     assert_true(lua_istable(c.task.co, -1));
     lua_Debug frame;
-    assert_true(lua_getstack(c.task.co, 1, &frame)); /* the dead frame can still be read */
+    assert_true(
+        lua_getstack(c.task.co, 1, &frame)); /* the dead frame can still be read */
     assert_string_equal(lua_getlocal(c.task.co, &frame, 1), "secret");
     assert_int_equal(c.task.state, TASK_DEAD);
     task_renew(&c.task);
@@ -128,7 +129,8 @@ static void yields_of_the_app_go_nowhere(void **state)
     }
 }
 
-/* Those that wake one another forever must let the loop look at its sockets and timers. */
+/* Those that wake one another forever must let the loop look at its sockets and timers.
+ */
 static struct counted pair[2];
 static bool is_over;
 static int n_rounds;
@@ -217,8 +219,9 @@ static void the_end_cancels_and_closes(void **state)
     struct counted c;
     lua_pushinteger(L, 0);
     lua_setglobal(L, "closed");
-    const char *chunk = "local x <close> = setmetatable({}, {__close = function() closed = closed "
-                        "+ 1 park() end}) park()"; /* a wait there is an error that hurts nobody */
+    const char *chunk =
+        "local x <close> = setmetatable({}, {__close = function() closed = closed "
+        "+ 1 park() end}) park()"; /* a wait there is an error that hurts nobody */
     start(&c, NULL, chunk);
     task_resume(&c.task, 0);
     c.task.cancel = cancel;
@@ -254,7 +257,8 @@ static void children_end_with_their_parent(void **state)
     task_adopt(&child[0].task, &grandchild.task);
     task_end(&child[1].task); /* one alone leaves its parent */
     task_end(&parent.task);
-    assert_int_equal(child[0].n_released + child[2].n_released + grandchild.n_released, 3);
+    assert_int_equal(child[0].n_released + child[2].n_released + grandchild.n_released,
+                     3);
     assert_int_equal(child[1].n_released, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(child[i].n_cancelled, 1);
@@ -290,8 +294,10 @@ static void obstacles_have_names(void **state)
     static const char *const cases[][2] = {
         {"string.gsub('a', 'a', function() park() end)", "string.gsub"},
         {"table.sort({2, 1}, function() park() end)", "table.sort"},
-        {"pcall(string.gsub, 'a', 'a', function() local ok, e = pcall(park) message = e end) "
-         "error(message, 0)", "string.gsub"},
+        {"pcall(string.gsub, 'a', 'a', function() local ok, e = pcall(park) message = e "
+         "end) "
+         "error(message, 0)",
+         "string.gsub"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct counted c;
@@ -324,11 +330,12 @@ static double time_of_ending(int n, bool is_backwards)
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &over);
     task_end(&parent.task);
     free(c);
-    return (double)(over.tv_sec - began.tv_sec) + (double)(over.tv_nsec - began.tv_nsec) / 1e9;
+    return (double)(over.tv_sec - began.tv_sec) +
+           (double)(over.tv_nsec - began.tv_nsec) / 1e9;
 }
 
-/* Many that are ended take time in proportion to how many they are: 16 times as many took 256
-   times as long. */
+/* Many that are ended take time in proportion to how many they are: 16 times as many took
+   256 times as long. */
 static void crowds(void **state)
 {
     (void)state;

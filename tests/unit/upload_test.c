@@ -1,5 +1,5 @@
-/* Windows of a body, as Lua reads them: `u` is one over "line 1\nline 2\r\n\nlast" within a
-   larger body, once in memory and once in a file. */
+/* Windows of a body, as Lua reads them: `u` is one over "line 1\nline 2\r\n\nlast" within
+   a larger body, once in memory and once in a file. */
 #include "upload.c"
 
 #include "core_lua.h"
@@ -70,12 +70,15 @@ static void run(const char *chunk)
 static void reading(void **state)
 {
     (void)state;
-    run("same(u:read(), text) same(u:read(), '') same(u:read(1), nil) same(u:read(0), nil)\n"
-        "same(u:seek('set'), 0) same(u:read(0), '') same(u:read(4), 'line') same(u:read(1000),\n"
+    run("same(u:read(), text) same(u:read(), '') same(u:read(1), nil) same(u:read(0), "
+        "nil)\n"
+        "same(u:seek('set'), 0) same(u:read(0), '') same(u:read(4), 'line') "
+        "same(u:read(1000),\n"
         "  text:sub(5)) same(u:read(1), nil)\n"
         "u:seek('set') same(u:read('a'), text) u:seek('set') same(u:read('*a'), text)\n"
         "u:seek('set', 2)\n"
-        "for _, bad in ipairs{'l', 'n', '', '5', '*'} do fails('number of bytes', u.read, u, bad) end\n"
+        "for _, bad in ipairs{'l', 'n', '', '5', '*'} do fails('number of bytes', "
+        "u.read, u, bad) end\n"
         "fails('number of bytes', u.read, u, -1) fails('number', u.read, u, 1.5)\n"
         "fails('cflask.upload', u.read) fails('cflask.upload', u.read, {})\n"
         "same(u:read(math.maxinteger), text:sub(3))\n"
@@ -86,10 +89,13 @@ static void reading(void **state)
 static void seeking(void **state)
 {
     (void)state;
-    run("same(u:seek(), 0) same(u:seek('end'), #text) same(u:seek('end', -4), #text - 4)\n"
+    run("same(u:seek(), 0) same(u:seek('end'), #text) same(u:seek('end', -4), #text - "
+        "4)\n"
         "same(u:read(), 'last') same(u:seek('cur', -2), #text - 2) same(u:read(1), 's')\n"
-        "for _, at in ipairs{{'set', -1}, {'set', #text + 1}, {'end', 1}, {'end', -#text - 1},\n"
-        "    {'cur', math.mininteger}, {'cur', math.maxinteger}, {'set', math.maxinteger}} do\n"
+        "for _, at in ipairs{{'set', -1}, {'set', #text + 1}, {'end', 1}, {'end', -#text "
+        "- 1},\n"
+        "    {'cur', math.mininteger}, {'cur', math.maxinteger}, {'set', "
+        "math.maxinteger}} do\n"
         "  local p, e = u:seek(at[1], at[2]) same(p, nil) assert(e)\n"
         "end\n"
         "same(u:seek(), #text - 1) fails('invalid option', u.seek, u, 'begin')");
@@ -101,12 +107,14 @@ static void lines(void **state)
     run("local t = {} for l in u:lines() do t[#t + 1] = l end\n"
         "same(table.concat(t, '|'), 'line 1|line 2\\r||last') same(u:read(1), nil)\n"
         "u:seek('set', 5) same(u:lines()(), '1') same(u:read(4), 'line')\n"
-        "u:seek('set') for l in u:lines() do u:seek('set', 7) same(l, 'line 1') break end\n"
+        "u:seek('set') for l in u:lines() do u:seek('set', 7) same(l, 'line 1') break "
+        "end\n"
         "local next_line = u:lines() u = nil collectgarbage() collectgarbage()\n"
         "same(next_line(), 'line 2\\r')");
 }
 
-/* Lines longer than the pieces in which they are read, and a hundred thousand empty ones. */
+/* Lines longer than the pieces in which they are read, and a hundred thousand empty ones.
+ */
 static void long_and_many_lines(void **state)
 {
     (void)state;
@@ -116,8 +124,10 @@ static void long_and_many_lines(void **state)
         memset(text, i ? '\n' : 'x', n);
         text[n / 2] = '\n';
         push(text, n, 300000);
-        do_chunk(i ? "local n = 0 for l in u:lines() do n = n + #l + 1 end same(n, 400000)"
-                   : "local l = u:lines() same(#l(), 200000) same(#l(), 199999) same(l(), nil)");
+        do_chunk(
+            i ? "local n = 0 for l in u:lines() do n = n + #l + 1 end same(n, 400000)"
+              : "local l = u:lines() same(#l(), 200000) same(#l(), 199999) same(l(), "
+                "nil)");
         close_body();
     }
     free(text);
@@ -129,11 +139,14 @@ static void saving(void **state)
     lua_pushstring(L, folder);
     lua_setglobal(L, "folder");
     run("local path = folder .. '/saved' u:read(3) u:save(path)\n"
-        "local f = io.open(path) same(f:read('a'), text) f:close() same(u:read(2), 'e ')\n"
-        "u:save(path) f = io.open(path) same(f:read('a'), text) f:close() os.remove(path)\n"
+        "local f = io.open(path) same(f:read('a'), text) f:close() same(u:read(2), 'e "
+        "')\n"
+        "u:save(path) f = io.open(path) same(f:read('a'), text) f:close() "
+        "os.remove(path)\n"
         "fails('No such file', u.save, u, folder .. '/no/saved')\n"
         "fails('directory', u.save, u, folder)\n"
-        "fails('NUL', u.save, u, folder .. '/a.png\\0.txt') same(io.open(folder .. '/a.png'), nil)\n"
+        "fails('NUL', u.save, u, folder .. '/a.png\\0.txt') same(io.open(folder .. "
+        "'/a.png'), nil)\n"
         "fails('No space', u.save, u, '/dev/full') assert(io.open('/dev/full'))\n"
         "u:save('/dev/null') assert(io.open('/dev/null'))");
 }
@@ -145,7 +158,8 @@ static void a_broken_body(void **state)
     push(TEXT, sizeof TEXT - 1, 600000);
     assert_int_equal(ftruncate(ex.request.body.fd, 600005), 0);
     do_chunk("fails(\"can't be read\", u.read, u) same(u:seek(), 0)\n"
-             "fails('Input/output', u.save, u, folder .. '/x') same(io.open(folder .. '/x'), nil)\n"
+             "fails('Input/output', u.save, u, folder .. '/x') same(io.open(folder .. "
+             "'/x'), nil)\n"
              "u:seek('set', 6) fails(\"can't be read\", u:lines())");
     close_body();
 }
@@ -178,10 +192,12 @@ static int open_lua(void **state)
     return !mkdtemp(folder) ||
            luaL_dostring(
                L, "function same(got, expected) if got ~= expected then\n"
-                  "  error(('got %q, not %q'):format(tostring(got), tostring(expected)), 2) end end\n"
+                  "  error(('got %q, not %q'):format(tostring(got), tostring(expected)), "
+                  "2) end end\n"
                   "function fails(wanted, fn, ...) local ok, message = pcall(fn, ...)\n"
                   "  if ok or not tostring(message):find(wanted, 1, true) then\n"
-                  "    error(('said %s, not %s'):format(tostring(message), wanted), 2) end end\n");
+                  "    error(('said %s, not %s'):format(tostring(message), wanted), 2) "
+                  "end end\n");
 }
 
 static int close_lua(void **state)
@@ -195,9 +211,12 @@ static int close_lua(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reading),        cmocka_unit_test(seeking),
-        cmocka_unit_test(lines),          cmocka_unit_test(long_and_many_lines),
-        cmocka_unit_test(saving),         cmocka_unit_test(a_broken_body),
+        cmocka_unit_test(reading),
+        cmocka_unit_test(seeking),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(long_and_many_lines),
+        cmocka_unit_test(saving),
+        cmocka_unit_test(a_broken_body),
         cmocka_unit_test(gone_with_its_request),
     };
     return cmocka_run_group_tests(tests, open_lua, close_lua);

@@ -253,11 +253,6 @@ static void refuse(struct conn *c)
     hand_over(c);
 }
 
-static bool is_over_limit(const struct request *r, uint64_t size)
-{
-    return r->max_content_length >= 0 && size > (uint64_t)r->max_content_length;
-}
-
 /* The app answers without the body; nothing after it can be read. */
 static void give_up_body(struct conn *c)
 {
@@ -285,7 +280,7 @@ static void read_body(struct conn *c)
                                  (size_t)-1, &moved, &c->fault);
     if (moved > 0)
         set_deadline(c, c->all->options.body_timeout);
-    if (!failed && is_over_limit(r, r->body.size + moved)) {
+    if (!failed && request_is_over_limit(r, r->body.size + moved)) {
         evbuffer_free(piece);
         give_up_body(c);
         return;
@@ -314,7 +309,7 @@ static void begin_body(struct conn *c)
         return;
     }
     if (r->head.expects_other ||
-        (r->head.has_length && is_over_limit(r, r->head.length))) {
+        (r->head.has_length && request_is_over_limit(r, r->head.length))) {
         give_up_body(c);
         return;
     }

@@ -7,9 +7,10 @@
 #include "request_lua.h"
 #include <stdlib.h>
 
-#define MOST_KEPT   256           /* exchanges that wait for the next request */
-#define MOST_PUSHED (1024 * 1024) /* bytes of one answer that the collector is told of   \
-                                   */
+#define MOST_KEPT 256 /* exchanges that wait for the next request */
+#define MOST_PUSHED                                                                      \
+    (1024 * 1024) /* bytes of one answer that the collector is told of                   \
+                   */
 
 static struct exchange *kept;
 static int n_kept;
@@ -151,22 +152,13 @@ static void go_on(struct task *task)
 
 /* ---- STEP 3 ---- */
 
-static struct str without_port(struct str host)
-{
-    const char *colon = host.n ? memrchr(host.p, ':', host.n) : NULL;
-    const char *bracket = host.n ? memrchr(host.p, ']', host.n) : NULL;
-    if (colon && (!bracket || colon > bracket))
-        host.n = (size_t)(colon - host.p);
-    return host;
-}
-
 /* Follows mounts to the app that serves the path. */
 static void find_app(struct request *r)
 {
     const struct mount *mount;
     r->path = r->head.path;
     r->root_path = STR("");
-    while ((mount = app_find_mount(r->app, without_port(request_host(r)), r->path))) {
+    while ((mount = app_find_mount(r->app, request_host_name(r), r->path))) {
         r->app = mount->app;
         r->path = str_skip(r->path, mount->prefix.n);
         r->root_path = (struct str){r->head.path.p, r->root_path.n + mount->prefix.n};

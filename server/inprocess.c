@@ -96,11 +96,6 @@ static void read_peer(lua_State *L, int options, struct peer *peer)
     lua_pop(L, 3);
 }
 
-static bool is_over_limit(const struct request *r, uint64_t size)
-{
-    return r->max_content_length >= 0 && size > (uint64_t)r->max_content_length;
-}
-
 /* What conn.c does for a client whose bytes are all there. 0, or -1 with a fault. */
 static int read_request(struct inprocess *p, struct fault *fault)
 {
@@ -116,14 +111,14 @@ static int read_request(struct inprocess *p, struct fault *fault)
     if (!http1_begin_body(&reader, &r->head))
         return 0;
     if (r->head.expects_other ||
-        (r->head.has_length && is_over_limit(r, r->head.length))) {
+        (r->head.has_length && request_is_over_limit(r, r->head.length))) {
         r->is_body_refused = true;
         return 0;
     }
     size_t moved;
     result = http1_read_body(&reader, &r->head, &limits, p->in, p->body, (size_t)-1,
                              &moved, fault);
-    if (is_over_limit(r, moved)) {
+    if (request_is_over_limit(r, moved)) {
         r->is_body_refused = true;
         return 0;
     }

@@ -32,3 +32,19 @@ const char *request_scheme(const struct request *r)
 {
     return r->peer.is_secure ? "https" : "http";
 }
+
+struct str request_host_name(const struct request *r)
+{
+    struct str host = request_host(r);
+    size_t n = host.n;
+    while (n > 0 && host.p[n - 1] >= '0' && host.p[n - 1] <= '9')
+        n--;
+    if (n > 0 && host.p[n - 1] == ':')
+        host.n = n - 1;
+    return host;
+}
+
+bool request_is_over_limit(const struct request *r, uint64_t size)
+{
+    return r->max_content_length >= 0 && size > (uint64_t)r->max_content_length;
+}

@@ -47,4 +47,10 @@ struct str request_field(const struct request *r, struct str name);
 struct str request_host(const struct request *r);
 const char *request_scheme(const struct request *r);
 
+/* The same host without its port. */
+struct str request_host_name(const struct request *r);
+
+/* Whether a body of that size (bytes) is more than the request may have. */
+bool request_is_over_limit(const struct request *r, uint64_t size);
+
 #endif

@@ -333,9 +333,7 @@ static int max_form_parts(lua_State *L, struct exchange *ex)
 /* Touching a body over its limit is 413 (API, section 5). */
 static void check_body(lua_State *L, const struct request *r)
 {
-    bool is_over =
-        r->max_content_length >= 0 && r->body.size > (uint64_t)r->max_content_length;
-    if (r->is_body_refused || is_over)
+    if (r->is_body_refused || request_is_over_limit(r, r->body.size))
         request_raise(L, r->head.expects_other ? 417 : 413, NULL);
 }
 

@@ -109,23 +109,12 @@ static bool is_trusted(lua_State *L, int list, struct str host)
     }
 }
 
-static struct str without_port(struct str host)
-{
-    size_t n = host.n;
-    while (n > 0 && host.p[n - 1] >= '0' && host.p[n - 1] <= '9')
-        n--;
-    if (n > 0 && host.p[n - 1] == ':')
-        host.n = n - 1;
-    return host;
-}
-
 static void check_trusted_host(lua_State *L, struct request *r)
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, r->app->config);
     lua_pushliteral(L, "TRUSTED_HOSTS");
     lua_rawget(L, -2);
-    if (lua_istable(L, -1) &&
-        !is_trusted(L, lua_gettop(L), without_port(request_host(r))))
+    if (lua_istable(L, -1) && !is_trusted(L, lua_gettop(L), request_host_name(r)))
         r->refusal = 400;
     lua_pop(L, 2);
 }

@@ -4,6 +4,7 @@
 #include "app.h"
 #include "dispatch.h"
 #include "log.h"
+#include "proxy_fix.h"
 #include "request_lua.h"
 #include <stdlib.h>
 
@@ -152,6 +153,30 @@ static void go_on(struct task *task)
 
 /* ---- STEP 3 ---- */
 
+/* PROXY_FIX of the app that the request comes to first. Returns the prefix of all URLs.
+ */
+static struct str ask_proxies(lua_State *L, struct request *r)
+{
+    struct proxy_trust trust;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, r->app->config);
+    lua_pushliteral(L, "PROXY_FIX");
+    lua_rawget(L, -2);
+    bool is_trusted = proxy_fix_read(L, -1, &trust);
+    lua_pop(L, 2);
+    return is_trusted ? proxy_fix_apply(r, &trust) : STR("");
+}
+
+/* Puts the prefix before what mounts have made of root_path. */
+static void add_prefix(struct request *r, struct str prefix)
+{
+    char *text = prefix.n ? arena_alloc(&r->arena, prefix.n + r->root_path.n) : NULL;
+    if (!text)
+        return;
+    memcpy(text, prefix.p, prefix.n);
+    memcpy(text + prefix.n, r->root_path.p, r->root_path.n);
+    r->root_path = (struct str){text, prefix.n + r->root_path.n};
+}
+
 /* Follows mounts to the app that serves the path. */
 static void find_app(struct request *r)
 {
@@ -187,7 +212,9 @@ static int refusal_of(const struct request *r)
 static void route(struct exchange *ex)
 {
     struct request *r = &ex->request;
+    struct str prefix = ask_proxies(ex->task.L, r);
     find_app(r);
+    add_prefix(r, prefix);
     ex->context.app = r->app;
     if (r->path.n == 0 || r->path.p[0] == '/')
         request_match(ex);

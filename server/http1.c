@@ -145,8 +145,7 @@ static bool is_ip_literal(struct str s)
     return s.n >= 2;
 }
 
-/* uri-host [":" port] of RFC 9110, section 7.2, and not empty (section 4.2.1). */
-static bool is_authority(struct str s)
+bool http1_is_authority(struct str s)
 {
     size_t host;
     if (s.n && s.p[0] == '[') {
@@ -179,7 +178,7 @@ static int cut_authority(struct str *target, struct str *authority)
         n++;
     *authority = (struct str){rest.p, n};
     *target = str_skip(rest, n);
-    return is_authority(*authority) ? 0 : -1;
+    return http1_is_authority(*authority) ? 0 : -1;
 }
 
 /* Splits the target: origin-form, absolute-form (http and https), authority-form for
@@ -190,7 +189,7 @@ static int parse_target(struct http1_head *head, struct fault *fault)
     if (str_eq(head->method, STR("CONNECT"))) {
         head->path = rest;
         head->authority = rest;
-        return is_authority(rest)
+        return http1_is_authority(rest)
                    ? 0
                    : fault_set(fault, 400, "The request target is malformed.");
     }
@@ -259,7 +258,7 @@ static int parse_host(struct str value, struct http1_head *head, bool *has_host,
     if (*has_host)
         return fault_set(fault, 400, "There is more than one Host.");
     *has_host = true;
-    if (!is_authority(value))
+    if (!http1_is_authority(value))
         return fault_set(fault, 400, "Host is malformed.");
     if (!head->authority.p)
         head->authority = value;

@@ -80,6 +80,9 @@ const struct str *http1_field(const struct http1_head *head, struct str name);
 /* A token of RFC 9110, section 5.6.2: a method, a field name. Not empty. */
 bool http1_is_token(struct str s);
 
+/* uri-host [":" port] of RFC 9110, section 7.2, and not empty (section 4.2.1). */
+bool http1_is_authority(struct str s);
+
 /* May stand in a field value: no control character but the tab. */
 bool http1_is_field_value(struct str s);
 

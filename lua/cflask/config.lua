@@ -241,6 +241,29 @@ function config.new(root_path)
                                    __name = "config"})
 end
 
+local PROXY_KEYS = {x_for = true, x_proto = true, x_host = true, x_port = true,
+                    x_prefix = true}
+
+-- A number of proxies, or one for each of the five headers.
+local function check_proxy_fix(value)
+    local function check(count, key, least)
+        if type(count) ~= "number" or count < least or count % 1 ~= 0 or count > 1000 then
+            error(("app.config.PROXY_FIX%s must be a number of proxies, not %s"):format(
+                key, misuse.show(count)), 0)
+        end
+    end
+    if type(value) ~= "table" then
+        return value and check(value, "", 1)
+    end
+    for key, count in pairs(value) do
+        if not PROXY_KEYS[key] then
+            error(("app.config.PROXY_FIX has no key %s%s"):format(misuse.show(key),
+                misuse.hint(tostring(key), PROXY_KEYS)), 0)
+        end
+        check(count, "." .. key, 0)
+    end
+end
+
 -- Raises, naming the key, when a value has not the type that the server needs.
 function config.check(settings)
     for key, kind in pairs(TYPES) do
@@ -252,8 +275,8 @@ function config.check(settings)
             error(("app.config.%s must not be negative"):format(key), 0)
         end
     end
-    for key, what in pairs{PROXY_FIX = "trusting a proxy's headers",
-                           HANDLER_TIME_SLICE = "the time slice"} do
+    check_proxy_fix(rawget(settings, "PROXY_FIX"))
+    for key, what in pairs{HANDLER_TIME_SLICE = "the time slice"} do
         if rawget(settings, key) then
             error(("app.config.%s: %s is not built yet; take it out"):format(key, what), 0)
         end

@@ -167,11 +167,19 @@ describe("app.config", function()
         assert.truthy(message:find("app.config.MAX_CONTENT_LENGTH must be a number", 1, true))
     end)
 
-    it("refuses PROXY_FIX, which is not built yet", function()
-        local app = flask.Flask("shop")
-        app.config.PROXY_FIX = 1
-        local _, message = pcall(app._close, app)
-        assert.truthy(message:find("PROXY_FIX", 1, true))
+    it("takes a number of proxies or a table for PROXY_FIX, and nothing else", function()
+        for _, value in ipairs{0, -1, 1.5, "1", {x_for = -1}, {x_fro = 1}, {x_host = true}} do
+            local app = flask.Flask("shop")
+            app.config.PROXY_FIX = value
+            local is_fine, message = pcall(app._close, app)
+            assert.is_false(is_fine)
+            assert.truthy(message:find("app.config.PROXY_FIX", 1, true))
+        end
+        for _, value in ipairs{false, 1, {}, {x_for = 2, x_host = 0}} do
+            local app = flask.Flask("shop")
+            app.config.PROXY_FIX = value
+            assert.is_true((pcall(app._close, app)))
+        end
     end)
 end)
 

@@ -67,6 +67,10 @@ app:route("/headers", {methods = ANY}, function()
     return found
 end)
 
+app:get("/client", function()
+    return {remote_addr = request.remote_addr, url = request.url}
+end)
+
 app:get("/args", function()
     local found = flask.json.array{}
     for key, value in request.args:items{multi = true} do

@@ -480,10 +480,25 @@ static void fail_before_sending(struct exchange *ex, lua_State *co)
     answer_plainly(ex, 500);
 }
 
+/* HANDLER_CPU_LIMIT: 503, through the app's handler of it; if that is not over as well. */
+static void fail_over_limit(struct exchange *ex)
+{
+    log_failure(ex);
+    drop_answer(ex);
+    if (ex->stage <= VIEW) {
+        ex->error_status = 503;
+        go_to(ex, HANDLE);
+    } else {
+        answer_plainly(ex, 503);
+    }
+}
+
 /* The function of this stage has raised: the error is on top of co's stack. */
 static void fail(struct exchange *ex, lua_State *co)
 {
-    if (ex->is_propagated && !ex->is_head_sent)
+    if (task_is_over(&ex->task) && !ex->is_head_sent)
+        fail_over_limit(ex);
+    else if (ex->is_propagated && !ex->is_head_sent)
         propagate(ex, co);
     else if (ex->is_head_sent)
         fail_after_sending(ex);

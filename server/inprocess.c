@@ -4,6 +4,7 @@
 #include "inprocess.h"
 
 #include "app.h"
+#include "budget.h"
 #include "dispatch.h"
 #include "request_lua.h"
 #include "send.h"
@@ -143,6 +144,7 @@ static bool begin(lua_State *L, struct inprocess *p)
         luaL_error(L, "the test client can't be used inside a running request");
     inprocess_release(L);
     app_close_registration(app);
+    budget_open(false);
     if (evbuffer_add(p->in, bytes, n) < 0 || !(p->ex = exchange_new(app, &p->sink)))
         luaL_error(L, "out of memory");
     read_peer(L, 3, &p->ex->request.peer);

@@ -108,13 +108,32 @@ void log_format(enum log_level level, const char *format, ...)
         free(text);
 }
 
+/* "/path [GET]" */
+static void add_request(struct buf *out, const struct exchange *ex)
+{
+    const struct http1_head *head = &ex->request.head;
+    add_clean(out, head->path, true);
+    buf_addf(out, " [%.*s]", (int)head->method.n, head->method.p);
+}
+
+void log_held_up(struct exchange *ex, int milliseconds, const char *text)
+{
+    struct buf record = {0};
+    if (ex)
+        add_request(&record, ex);
+    else
+        buf_addstr(&record, STR("a spawned task"));
+    buf_addf(&record, " holds up the server for over %d ms%s", milliseconds, text);
+    log_record(LOG_WARNING, buf_str(&record));
+    buf_free(&record);
+}
+
 void log_request_error(struct exchange *ex, const char *text)
 {
     struct buf record = {0};
-    const struct http1_head *head = &ex->request.head;
     buf_addstr(&record, STR("Exception on "));
-    add_clean(&record, head->path, true);
-    buf_addf(&record, " [%.*s]\n%s", (int)head->method.n, head->method.p, text);
+    add_request(&record, ex);
+    buf_addf(&record, "\n%s", text);
     log_record(LOG_ERROR, buf_str(&record));
     buf_free(&record);
 }

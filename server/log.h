@@ -21,6 +21,10 @@ void log_set_level(enum log_level level);
 /* An error that no answer can tell of: "Exception on /path [GET]" and the text. */
 void log_request_error(struct exchange *ex, const char *text);
 
+/* A warning: the request (NULL: a task of its own) computes or blocks for so many
+   milliseconds; `text` is the traceback. */
+void log_held_up(struct exchange *ex, int milliseconds, const char *text);
+
 /* One line of the access log, in the Common Log Format with the time taken. The target's
    quotes and backslashes are written as \xNN too. */
 void log_access(struct exchange *ex);

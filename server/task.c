@@ -77,12 +77,15 @@ static void take_coroutine(struct task *t)
     t->co = lua_newthread(t->L);
     t->ref = luaL_ref(t->L, LUA_REGISTRYINDEX);
     t->state = TASK_IDLE;
+    t->n_forbidden = 0;
+    t->obstacle = NULL;
 }
 
 void task_init(struct task *t, lua_State *L, struct context *context,
                void (*go_on)(struct task *task))
 {
     *t = (struct task){.L = L, .context = context, .go_on = go_on};
+    budget_init(&t->budget);
     take_coroutine(t);
 }
 
@@ -94,40 +97,6 @@ struct task *task_current(void)
 struct context *context_current(void)
 {
     return current ? current->context : NULL;
-}
-
-/* A view that yields outside of any coroutine of its own has nobody to yield to. */
-static enum outcome refuse_yield(struct task *t)
-{
-    lua_settop(t->co, 0);
-    lua_pushliteral(t->co, "attempt to yield from outside a coroutine");
-    t->state = TASK_DEAD;
-    return OUTCOME_FAILED;
-}
-
-enum outcome task_resume(struct task *t, int nargs)
-{
-    struct task *outer = current;
-    int n = 0;
-    current = t;
-    t->state = TASK_RUNNING;
-    t->cancel = NULL;
-    int status = luax_resume(t->co, t->L, nargs, &n);
-    current = outer;
-    if (status == LUA_OK) {
-        t->state = TASK_IDLE;
-        return OUTCOME_DONE;
-    }
-    if (status != LUA_YIELD) {
-        t->state = TASK_DEAD;
-        return OUTCOME_FAILED;
-    }
-    if (n < 1 || lua_touserdata(t->co, -n) != &wait_mark)
-        return refuse_yield(t);
-    lua_pop(t->co, n);
-    if (t->state == TASK_RUNNING)
-        t->state = TASK_PARKED;
-    return OUTCOME_PARKED;
 }
 
 static void enqueue(struct task *t, int n)
@@ -144,6 +113,66 @@ static void enqueue(struct task *t, int n)
         schedule();
 }
 
+/* A view that yields outside of any coroutine of its own has nobody to yield to. */
+static enum outcome refuse_yield(struct task *t)
+{
+    lua_settop(t->co, 0);
+    lua_pushliteral(t->co, "attempt to yield from outside a coroutine");
+    t->state = TASK_DEAD;
+    return OUTCOME_FAILED;
+}
+
+/* It has passed HANDLER_CPU_LIMIT, wherever it stands: nothing of it runs on. */
+static enum outcome end_over(struct task *t, int status)
+{
+    if (status != LUA_YIELD)
+        lua_settop(t->co, 0);
+    lua_checkstack(t->co, 1);
+    lua_pushliteral(t->co, "HANDLER_CPU_LIMIT is used up");
+    t->state = TASK_DEAD;
+    return OUTCOME_FAILED;
+}
+
+/* It has computed for HANDLER_TIME_SLICE, and was parked by a hook. */
+static enum outcome give_way(struct task *t, int n)
+{
+    lua_pop(t->co, n);
+    enqueue(t, 0);
+    return OUTCOME_PARKED;
+}
+
+enum outcome task_resume(struct task *t, int nargs)
+{
+    struct task *outer = current;
+    struct run run;
+    int n = 0;
+    current = t;
+    t->state = TASK_RUNNING;
+    t->cancel = NULL;
+    budget_enter(&run, t);
+    int status = luax_resume(t->co, t->L, nargs, &n);
+    enum budget_verdict verdict = budget_leave(&run);
+    current = outer;
+    if (verdict == BUDGET_OVER)
+        return end_over(t, status);
+    if (status == LUA_YIELD && verdict == BUDGET_PARKED)
+        return give_way(t, n);
+    if (status == LUA_OK) {
+        t->state = TASK_IDLE;
+        return OUTCOME_DONE;
+    }
+    if (status != LUA_YIELD) {
+        t->state = TASK_DEAD;
+        return OUTCOME_FAILED;
+    }
+    if (n < 1 || lua_touserdata(t->co, -n) != &wait_mark)
+        return refuse_yield(t);
+    lua_pop(t->co, n);
+    if (t->state == TASK_RUNNING)
+        t->state = TASK_PARKED;
+    return OUTCOME_PARKED;
+}
+
 void task_wake(struct task *t, int n)
 {
     assert(t->state == TASK_PARKED);
@@ -156,8 +185,17 @@ void task_requeue(struct task *t)
         enqueue(t, 0);
 }
 
+bool task_is_over(const struct task *t)
+{
+    return t->budget.is_over;
+}
+
 void task_renew(struct task *t)
 {
+    if (t->state == TASK_DEAD)
+        budget_close_thread(t, t->co);
+    if (t->budget.is_over)
+        budget_clear(t);
     luaL_unref(t->L, LUA_REGISTRYINDEX, t->ref);
     take_coroutine(t);
 }
@@ -205,8 +243,7 @@ void task_stop(struct task *t)
     bool is_used = t->state != TASK_IDLE;
     drop_work(t);
     if (is_used) {
-        if (t->state != TASK_DEAD)
-            luax_closethread(t->co);
+        t->state = TASK_DEAD;
         task_renew(t);
     }
 }
@@ -215,8 +252,9 @@ void task_end(struct task *t)
 {
     drop_work(t);
     leave_parent(t);
-    if (t->state == TASK_PARKED || t->state == TASK_READY)
-        luax_closethread(t->co);
+    if (t->state != TASK_IDLE)
+        budget_close_thread(t, t->co);
+    budget_clear(t);
     luaL_unref(t->L, LUA_REGISTRYINDEX, t->ref);
     t->co = NULL;
     t->state = TASK_IDLE;
@@ -234,6 +272,10 @@ void task_push_error(struct task *t)
 {
     lua_State *L = t->L;
     luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (task_is_over(t)) {
+        budget_push_report(L, t);
+        return;
+    }
     lua_checkstack(t->co, 1);
     lua_pushcfunction(L, tostring_lua);
     lua_pushvalue(t->co, -1);

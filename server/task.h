@@ -3,6 +3,7 @@
 #define TASK_H
 
 #include "base/lua_compat.h"
+#include "budget.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,8 +23,9 @@ struct context {
 enum outcome {
     OUTCOME_DONE,   /* the function has returned; its results are on task->co's stack */
     OUTCOME_PARKED, /* it waits; task->go_on will be called when the wait is over */
-    OUTCOME_FAILED  /* it raised; the error is on top of task->co's stack, below it the
-                       dead  frames, still readable */
+    OUTCOME_FAILED  /* it raised, or was ended by its budget (task_is_over); the error is
+                       on top of task->co's stack, below it the dead frames, still
+                       readable */
 };
 
 enum task_state {
@@ -54,6 +56,7 @@ struct task {
     unsigned round;      /* READY: of the loop in which it became so */
     lua_State *obstacle; /* see task_forbid_waits */
     int n_forbidden;
+    struct budget budget;
 };
 
 /* Once for each process, before all else: the event loop in which tasks are woken. */
@@ -79,9 +82,12 @@ void task_wake(struct task *t, int n);
 /* Has an idle task's go_on called from the event loop, in its turn. */
 void task_requeue(struct task *t);
 
-/* Gives a dead task a fresh coroutine; the dead one stays as long as something refers to
- * it. */
+/* Gives a dead task a fresh coroutine, and a fresh budget if the old was used up. The
+   to-be-closed variables of the dead one are closed, which ends its frames. */
 void task_renew(struct task *t);
+
+/* Whether the task has computed past HANDLER_CPU_LIMIT, or one of its children has. */
+bool task_is_over(const struct task *t);
 
 /* Ends whatever the task and its children do and gives the coroutine back. The task is
    then as before task_init. */
@@ -93,8 +99,8 @@ void task_stop(struct task *t);
 /* Makes `child` end with `parent`, at the latest; child->release is called then. */
 void task_adopt(struct task *parent, struct task *child);
 
-/* Pushes onto t->L the error on top of a failed task's stack, as text, and its traceback.
- */
+/* Pushes onto t->L the error on top of a failed task's stack, as text, and its traceback;
+   of a task that is over, where it was. */
 void task_push_error(struct task *t);
 
 /* The running task, or NULL. */

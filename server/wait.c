@@ -2,6 +2,7 @@
  */
 #include "wait.h"
 
+#include "budget.h"
 #include "log.h"
 #include <event2/event.h>
 #include <string.h>
@@ -365,6 +366,7 @@ static int run(lua_State *L, int index, int n_args, struct context *context,
     struct child *c = new_child(L, index, n_args, context);
     c->own.app = app;
     c->is_done = &is_done;
+    c->task.budget.is_unlimited = true;
     if (!tasks_run_until(&is_done)) {
         end_child(c);
         return luaL_error(L, "the task waits for what never comes");
@@ -428,6 +430,10 @@ void wait_open(lua_State *L)
                                          {"allow_waits", allow_waits},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
+    if (budget_resume_lua) {
+        lua_pushcfunction(L, budget_resume_lua);
+        lua_setfield(L, -2, "resume");
+    }
     task_push_wait_mark(L);
     lua_setfield(L, -2, "WAIT");
 }

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "app.h"
+#include "budget.h"
 #include "conn.h"
 #include "dispatch.h"
 #include "listen.h"
@@ -56,6 +57,7 @@ int worker_open(void)
 
 void worker_close(void)
 {
+    budget_close();
     tasks_close();
     event_base_free(base);
     base = NULL;
@@ -200,6 +202,7 @@ int worker_serve_lua(lua_State *L)
         close(fd);
         return fail(L, "out of memory");
     }
+    budget_open(app_config_boolean(app, "DEBUG"));
     catch_signals(&s);
     lua_getfield(L, 1, "on_listening");
     if (lua_isfunction(L, -1)) {

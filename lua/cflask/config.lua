@@ -276,11 +276,6 @@ function config.check(settings)
         end
     end
     check_proxy_fix(rawget(settings, "PROXY_FIX"))
-    for key, what in pairs{HANDLER_TIME_SLICE = "the time slice"} do
-        if rawget(settings, key) then
-            error(("app.config.%s: %s is not built yet; take it out"):format(key, what), 0)
-        end
-    end
 end
 
 return config

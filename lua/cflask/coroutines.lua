@@ -1,9 +1,11 @@
 -- Waits inside coroutines that an app made. Such a wait yields core.WAIT to whoever resumed
 -- the coroutine; our coroutine.resume passes it outward to the request's own coroutine and,
--- when the wait is over, goes on where it came from.
+-- when the wait is over, goes on where it came from. A time slice that ends in one is such a
+-- wait as well (server/budget.c).
 local core = require "cflask.core"
 
-local raw_resume, raw_yield, raw_close = coroutine.resume, coroutine.yield, coroutine.close
+local raw_resume = core.resume or coroutine.resume -- the core keeps the one that runs
+local raw_yield, raw_close = coroutine.yield, coroutine.close
 local create, status = coroutine.create, coroutine.status
 local isyieldable = coroutine.isyieldable
 local WAIT = core.WAIT

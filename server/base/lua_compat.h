@@ -10,6 +10,9 @@
 
 #if LUA_VERSION_NUM >= 504
 
+/* A hook may be set from a signal handler, is called in every loop, and may yield. */
+#define LUAX_HAS_HOOKS 1
+
 /* Starts or goes on with the coroutine co, with nargs values on its stack; *nresults
    tells how many it left there. LUA_OK, LUA_YIELD or an error's code. */
 #define luax_resume(co, from, nargs, nresults) lua_resume(co, from, nargs, nresults)
@@ -36,6 +39,7 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #include <math.h>
 #include <stdint.h>
 
+#define LUAX_HAS_HOOKS     0
 #define LUA_OK             0
 #define lua_rawlen         lua_objlen
 #define lua_isyieldable(L) (!lua_pushthread(L) ? (lua_pop(L, 1), 1) : (lua_pop(L, 1), 0))

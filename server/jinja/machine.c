@@ -430,7 +430,7 @@ int machine_step(lua_State *L)
     restore(m);
     begin(m);
     while (m->n_frames > 0) {
-        if (++m->ticks > MAX_TICKS)
+        if (machine_is_due(m))
             return tick(m);
         if (machine_frame(m)->builtin) {
             if (!run_builtin(m))

@@ -42,8 +42,9 @@ enum result_kind {
     RESULT_CACHED  /* the same, kept in its template */
 };
 
-/* After that many ticks Lua is given a turn, so that a limit on time can act. */
-enum { MAX_TICKS = 50000 };
+/* After that many ticks Lua is given a turn, so that a limit on time can act; or soon, when
+   a hook waits for it. */
+enum { MAX_TICKS = 50000, TICKS_PER_LOOK = 64 };
 
 enum { MAX_FRAMES = 400, MAX_PARENTS = 100, MAX_SCRATCH = 8 };
 
@@ -131,6 +132,14 @@ static inline bool machine_is_autoescaped(const struct machine *m)
         if (m->frames[i].context)
             return m->frames[i].context->is_autoescaped;
     return false;
+}
+
+/* Counts a tick. Whether Lua is to have its turn; it stays so until then. */
+static inline bool machine_is_due(struct machine *m)
+{
+    if (++m->ticks % TICKS_PER_LOOK == 0 && lua_gethookmask(m->L))
+        m->ticks = MAX_TICKS + 1;
+    return m->ticks > MAX_TICKS;
 }
 
 static inline int machine_phase(const struct machine *m)

@@ -400,7 +400,7 @@ enum run_result run_code(struct machine *m)
             loop_start(m, f->base + a, words[f->pc++]);
             break;
         case OP_NEXT:
-            if (++m->ticks > MAX_TICKS) {
+            if (machine_is_due(m)) {
                 f->pc--;
                 return RUN_ON;
             }

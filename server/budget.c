@@ -40,7 +40,7 @@ static struct {
         lua_State *L;
         lua_Hook hook;
         int mask, count;
-    } saved; /* somebody else's hook that ours stands in for */
+    } saved;   /* somebody else's hook that ours stands in for */
     pid_t pid; /* whose timers these are; 0: none */
     bool is_debug;
     timer_t ticks, hold_up;
@@ -179,8 +179,8 @@ static void open_timers(void)
     set_interval(TICK);
     return;
 warn:
-    log_format(LOG_WARNING, "no timer can be had (error %d): HANDLER_CPU_LIMIT is not kept",
-               errno);
+    log_format(LOG_WARNING,
+               "no timer can be had (error %d): HANDLER_CPU_LIMIT is not kept", errno);
 }
 
 void budget_open(bool is_debug)
@@ -244,10 +244,10 @@ static void park(lua_State *L, struct task *t)
     lua_yield(L, 0);
 }
 
-/* Where nothing can be parked (a callback of table.sort) an error has to lead out. It comes
-   again and again if it is caught, after half as many instructions each time, so that
-   to-be-closed variables have a chance. The text of Lua's own memory error is the one that
-   no message handler of xpcall is called with. */
+/* Where nothing can be parked (a callback of table.sort) an error has to lead out. It
+   comes again and again if it is caught, after half as many instructions each time, so
+   that to-be-closed variables have a chance. The text of Lua's own memory error is the
+   one that no message handler of xpcall is called with. */
 static void raise_again(lua_State *L, int *n_raised)
 {
     int n = *n_raised < 10 ? 1000 >> *n_raised : 1;

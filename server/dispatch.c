@@ -480,7 +480,8 @@ static void fail_before_sending(struct exchange *ex, lua_State *co)
     answer_plainly(ex, 500);
 }
 
-/* HANDLER_CPU_LIMIT: 503, through the app's handler of it; if that is not over as well. */
+/* HANDLER_CPU_LIMIT: 503, through the app's handler of it; if that is not over as well.
+ */
 static void fail_over_limit(struct exchange *ex)
 {
     log_failure(ex);

@@ -76,6 +76,7 @@ static void clear(struct exchange *ex)
 {
     lua_State *L = ex->task.L;
     task_stop(&ex->task);
+    budget_clear(&ex->task);
     lua_settop(ex->task.co, 0);
     if (ex->context.locals != LUA_NOREF)
         context_clear(L, &ex->context);

@@ -27,6 +27,8 @@ static const struct option table[] = {
      "idle between requests: the connection is closed"},
     {"REQUEST_TIMEOUT", SECONDS, 60, AT(request_timeout),
      "from the head to the answer's first byte: 503"},
+    {"HANDLER_CPU_LIMIT", SECONDS, 10, NOT_HERE,
+     "of CPU that a request computes, or a spawned task: 503"},
     {"SHUTDOWN_TIMEOUT", SECONDS, 10, AT(shutdown_timeout),
      "given to requests and spawned tasks when the server stops"},
     {"MAX_HEADER_SIZE", BYTES, 16384, AT(max_header_size),

@@ -42,8 +42,8 @@ enum result_kind {
     RESULT_CACHED  /* the same, kept in its template */
 };
 
-/* After that many ticks Lua is given a turn, so that a limit on time can act; or soon, when
-   a hook waits for it. */
+/* After that many ticks Lua is given a turn, so that a limit on time can act; or soon,
+   when a hook waits for it. */
 enum { MAX_TICKS = 50000, TICKS_PER_LOOK = 64 };
 
 enum { MAX_FRAMES = 400, MAX_PARENTS = 100, MAX_SCRATCH = 8 };

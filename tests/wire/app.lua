@@ -215,4 +215,43 @@ app:get("/sleep/then/big/<float:seconds>", function(seconds)
     return string.rep("0123456789abcdef", 65536)
 end)
 
+-- ## Computing without end
+
+local function loop()
+    while true do end
+end
+
+local function stubborn()
+    while true do pcall(loop) end
+end
+
+local endless = {
+    bare = loop,
+    pcall = stubborn,
+    own = function() coroutine.wrap(stubborn)() end,
+    template = function()
+        local env = require("cflask.jinja").Environment{}
+        return env:from_string("{% for i in range(100000) %}{% for j in range(100000) %}"
+                               .. "{% endfor %}{% endfor %}"):render{}
+    end,
+    stream = function()
+        return flask.stream(function(write)
+            write("first")
+            stubborn()
+        end)
+    end,
+    spawn = function()
+        flask.spawn(stubborn)
+        return "spawned"
+    end,
+    sleep = function() -- not computing, but blocking
+        os.execute("sleep 0.1")
+        return "slept"
+    end,
+}
+
+app:get("/compute/<kind>", function(kind)
+    return endless[kind]()
+end)
+
 return app

@@ -44,6 +44,18 @@ static int current_app(lua_State *L)
     return 1;
 }
 
+/* current_view() -> the view that the running request has matched, or nil */
+static int current_view(lua_State *L)
+{
+    const struct exchange *ex = request_current();
+    const struct plan *plan = ex ? ex->request.plan : NULL;
+    if (plan && plan->view != LUA_NOREF)
+        lua_rawgeti(L, LUA_REGISTRYINDEX, plan->view);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 static int has_request_context(lua_State *L)
 {
     lua_pushboolean(L, request_current() != NULL);
@@ -246,6 +258,8 @@ static int open_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"app", app_new_lua},
                                          {"current_app", current_app},
+                                         {"current_view", current_view},
+                                         {"private", locals_private_lua},
                                          {"has_request_context", has_request_context},
                                          {"has_app_context", has_app_context},
                                          {"in_task", in_task},

@@ -17,8 +17,8 @@ static struct context *check_context(lua_State *L)
     return context;
 }
 
-/* Pushes the table behind g; when it is not there and not needed, nil. */
-static void push_table(lua_State *L, bool is_needed)
+/* Pushes the context's table of that name; when it is not there and not needed, nil. */
+static void push_named(lua_State *L, const char *name, bool is_needed)
 {
     struct context *context = check_context(L);
     if (context->locals == LUA_NOREF && !is_needed) {
@@ -26,14 +26,26 @@ static void push_table(lua_State *L, bool is_needed)
         return;
     }
     context_push_locals(L, context);
-    lua_getfield(L, -1, "g");
+    lua_getfield(L, -1, name);
     if (lua_isnil(L, -1) && is_needed) {
         lua_pop(L, 1);
         lua_newtable(L);
         lua_pushvalue(L, -1);
-        lua_setfield(L, -3, "g");
+        lua_setfield(L, -3, name);
     }
     lua_remove(L, -2);
+}
+
+/* The table behind g. */
+static void push_table(lua_State *L, bool is_needed)
+{
+    push_named(L, "g", is_needed);
+}
+
+int locals_private_lua(lua_State *L)
+{
+    push_named(L, "private", true);
+    return 1;
 }
 
 /* Pushes g's value under the key at `index`, or nil. */

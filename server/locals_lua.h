@@ -7,4 +7,9 @@
 /* Pushes flask.g; once for each state. */
 void locals_push_g(lua_State *L);
 
+/* core.private() -> a table that lives as long as the request's context and that apps
+   don't see: what lua/ notes from one hook to the next, each module under its own name.
+   An error outside of a context. */
+int locals_private_lua(lua_State *L);
+
 #endif

@@ -11,6 +11,7 @@
 #include "inprocess.h"
 #include "jinja/jinja.h"
 #include "json.h"
+#include "limiter_lua.h"
 #include "locals_lua.h"
 #include "log.h"
 #include "options.h"
@@ -277,6 +278,7 @@ static int open_core(lua_State *L)
                                          {"option_table", option_table},
                                          {"is_markup", is_markup},
                                          {"embedded", embedded},
+                                         {"limit", limiter_limit_lua},
                                          {"log", log_lua},
                                          {"set_log_level", log_set_level_lua},
                                          {"serve", worker_serve_lua},

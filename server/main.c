@@ -2,6 +2,7 @@
 #include "core_lua.h"
 #include "dispatch.h"
 #include "inprocess.h"
+#include "limiter.h"
 #include "wait.h"
 #include "worker.h"
 
@@ -36,6 +37,10 @@ static int add_traceback(lua_State *L)
 
 int main(int argc, char **argv)
 {
+    if (limiter_open_shared() < 0) {
+        fputs("cflask-lua: no memory for workers to share\n", stderr);
+        return EXIT_FAILURE;
+    }
     if (worker_open() < 0) {
         fputs("cflask-lua: no event loop can be made\n", stderr);
         return EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /* Every setting and limit of the server in one table, with its default. */
 #include "options.h"
 
+#include "limiter.h"
 #include <limits.h>
 #include <stddef.h>
 
@@ -40,6 +41,8 @@ static const struct option table[] = {
     {"MAX_FORM_MEMORY_SIZE", BYTES, 500000, NOT_HERE,
      "of a multipart form's fields together, files not counted: 413"},
     {"MAX_FORM_PARTS", COUNT, 1000, NOT_HERE, "of a multipart form: 413"},
+    {"LIMITER_BUCKETS", COUNT, LIMITER_BUCKETS, NOT_HERE,
+     "clients that flask.limiter counts at a time: the one that is fullest gives way"},
 };
 
 #define N_OPTIONS (sizeof table / sizeof *table)

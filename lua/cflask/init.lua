@@ -4,6 +4,7 @@ local app = require "cflask.app"
 local blueprint = require "cflask.blueprint"
 local errors = require "cflask.errors"
 local helpers = require "cflask.helpers"
+local limiter = require "cflask.limiter"
 local misuse = require "cflask.misuse"
 local signals = require "cflask.signals"
 local urls = require "cflask.urls"
@@ -70,6 +71,8 @@ local flask = {
     exceptions = errors.exceptions,
     signals = signals,
 
+    limiter = limiter.new,
+
     json = core.json,
     null = core.json.null,
     ordered = core.ordered,
@@ -118,7 +121,7 @@ local ELSEWHERE = {
 for name in ([[render_template render_template_string stream_template
     stream_template_string get_template_attribute session session_clear session_touch
     session_is_new session_is_modified flash get_flashed_messages signing security csrf
-    login cors security_headers limiter is_kwargs websocket channel every fetch
+    login cors security_headers is_kwargs websocket channel every fetch
     ]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER
 end

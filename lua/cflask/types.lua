@@ -662,6 +662,26 @@ local TestCliRunner = {}
 ---@return {output: string, exit_code: integer, exception: any}
 function TestCliRunner:invoke(words) end
 
+---@class cflask.LimitOptions
+---@field key? fun(): string?
+---@field methods? string[]
+---@field per_method? boolean
+---@field scope? string
+---@field exempt_when? fun(): boolean
+---@field override_default? boolean
+
+---@class cflask.Limiter
+local Limiter = {}
+
+---@param text string|string[] as in "5/minute"
+---@param options? cflask.LimitOptions
+---@return fun(view: cflask.View|cflask.Blueprint): cflask.View|cflask.Blueprint
+function Limiter:limit(text, options) end
+
+---@param view cflask.View|cflask.Blueprint
+---@return cflask.View|cflask.Blueprint
+function Limiter:exempt(view) end
+
 ---@class cflask
 ---@field request cflask.Request
 ---@field g cflask.G
@@ -732,6 +752,11 @@ function flask.send_file(what, options) end
 ---@param options? cflask.SendOptions
 ---@return cflask.Response
 function flask.send_from_directory(folder, path, options) end
+
+---@param app cflask.App
+---@param options? {default?: string|string[], application?: string|string[], key?: fun(): string?, headers?: boolean, exempt_when?: fun(): boolean}
+---@return cflask.Limiter
+function flask.limiter(app, options) end
 
 ---@param fn fun(response: cflask.Response): cflask.Response?
 function flask.after_this_request(fn) end

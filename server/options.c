@@ -37,6 +37,8 @@ static const struct option table[] = {
     {"MAX_HEADER_COUNT", COUNT, 100, AT(max_header_count), "of field lines: 431"},
     {"MAX_CONNECTIONS", COUNT, 4096, AT(max_connections),
      "open at a time; more wait in the listen queue"},
+    {"MAX_OFFLOADED", COUNT, 256, NOT_HERE,
+     "pieces of work (password hashes) that wait for a thread: 503"},
     {"MAX_CONTENT_LENGTH", BYTES, 16777216, NOT_HERE, "of a request's body: 413"},
     {"MAX_FORM_MEMORY_SIZE", BYTES, 500000, NOT_HERE,
      "of a multipart form's fields together, files not counted: 413"},

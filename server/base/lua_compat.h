@@ -26,6 +26,21 @@
 #define luax_setuservalue(L, i) lua_setiuservalue(L, i, 1)
 #define luax_getuservalue(L, i) lua_getiuservalue(L, i, 1)
 
+/* Yields the n values on top. The coroutine is then resumed with a boolean and values:
+   they are what the C function that returns this call returns; false raises the one
+   value. */
+static inline int luax_take_outcome(lua_State *L, int status, lua_KContext base)
+{
+    (void)status;
+    int first = (int)base + 1;
+    return lua_toboolean(L, first) ? lua_gettop(L) - first : lua_error(L);
+}
+
+static inline int luax_yield_for_outcome(lua_State *L, int n)
+{
+    return lua_yieldk(L, n, (lua_KContext)(lua_gettop(L) - n), luax_take_outcome);
+}
+
 /* The stream of the file of Lua's io library at index i, NULL when that is closed; an
    error when there is no such file. */
 static inline FILE *luax_checkfile(lua_State *L, int i)
@@ -51,6 +66,8 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #define luax_setuservalue(L, i) lua_setfenv(L, i)
 #define luax_getuservalue(L, i) lua_getfenv(L, i)
 #define luax_checkfile(L, i)    (*(FILE **)luaL_checkudata(L, i, LUA_FILEHANDLE))
+/* No continuations here: the boolean is the first of the call's results. */
+#define luax_yield_for_outcome  lua_yield
 #define LUA_MAXINTEGER          INT64_MAX
 #define LUA_MININTEGER          INT64_MIN
 

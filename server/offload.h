@@ -1,0 +1,35 @@
+/* For C functions that Lua calls: work on a thread of the pool, while the calling task
+   waits and others are served. */
+#ifndef OFFLOAD_H
+#define OFFLOAD_H
+
+#include "base/lua_compat.h"
+#include "pool.h"
+
+struct task;
+
+struct offload {
+    /* First. Its maker sets work, release and, if it likes, interrupt; done is ours. */
+    struct pool_job job;
+
+    /* On the loop's thread: pushes the call's results and returns their number, or raises
+       the error that the call then raises. It must not wait. Not called when the task was
+       ended while it waited: by flask.timeout, flask.gather or its request's end. */
+    int (*finish)(lua_State *L, struct offload *o);
+
+    struct task *task; /* ours */
+};
+
+/* Does the work and gives finish's results: a C function ends with `return offload(L,
+   o)`. Takes the job, whatever happens: job.release is called once. Between the job's
+   making and this call nothing may raise.
+
+   Raises where the caller can't wait, and 503 when app.config.MAX_OFFLOADED jobs wait for
+   a thread. Outside of any task, or when no thread can be started, the work is done
+   there and then, and nothing else meanwhile.
+
+   On LuaJIT, which has no continuations, a call that waited returns true and the results,
+   or false and the error: a Lua function around it has to tell them apart. */
+int offload(lua_State *L, struct offload *o);
+
+#endif

@@ -18,6 +18,7 @@
 #include "request_lua.h"
 #include "response_lua.h"
 #include "route_lua.h"
+#include "security_lua.h"
 #include "send.h"
 #include "signals.h"
 #include "static.h"
@@ -314,6 +315,7 @@ static int open_core(lua_State *L)
     static_open(L);
     inprocess_open(L);
     system_open(L);
+    security_open(L);
     wait_open(L);
     run_wait_module(L);
     return 1;

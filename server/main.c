@@ -3,11 +3,14 @@
 #include "dispatch.h"
 #include "inprocess.h"
 #include "limiter.h"
+#include "log.h"
+#include "pool.h"
 #include "wait.h"
 #include "worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* cli.main{argv...} -> the exit status */
 static int run(lua_State *L)
@@ -33,6 +36,17 @@ static int add_traceback(lua_State *L)
 {
     luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
     return 1;
+}
+
+/* Work that does not end, though it was cancelled, may use all that is freed from here
+   on: the process ends without freeing it. */
+static void end_threads(int status)
+{
+    if (pool_close(5000))
+        return;
+    log_format(LOG_WARNING, "work on a thread has not ended in 5 s; it is cut off");
+    fflush(NULL);
+    _exit(status);
 }
 
 int main(int argc, char **argv)
@@ -62,6 +76,7 @@ int main(int argc, char **argv)
     wait_end_spawned();
     inprocess_release(L);
     exchanges_close();
+    end_threads(status);
     lua_close(L);
     worker_close();
     return status;

@@ -6,6 +6,7 @@ local errors = require "cflask.errors"
 local helpers = require "cflask.helpers"
 local limiter = require "cflask.limiter"
 local misuse = require "cflask.misuse"
+local security = require "cflask.security"
 local signals = require "cflask.signals"
 local urls = require "cflask.urls"
 
@@ -70,6 +71,7 @@ local flask = {
     Timeout = errors.Timeout,
     exceptions = errors.exceptions,
     signals = signals,
+    security = security,
 
     limiter = limiter.new,
 
@@ -108,7 +110,7 @@ local ELSEWHERE = {
     View = USE .. "use app:view_class(rule, object)",
     cli = USE .. "use app:cli(name, fn)",
     testing = USE .. "use require \"cflask.testing\"",
-    safe_join = USE .. "use flask.send_from_directory(dir, path)",
+    safe_join = USE .. "use flask.security.safe_join(dir, path)",
     Markdown = USE .. "use a library",
     logging = USE .. "use app.logger",
     dumps = USE .. "use flask.json.encode(v)",
@@ -120,7 +122,7 @@ local ELSEWHERE = {
 }
 for name in ([[render_template render_template_string stream_template
     stream_template_string get_template_attribute session session_clear session_touch
-    session_is_new session_is_modified flash get_flashed_messages signing security csrf
+    session_is_new session_is_modified flash get_flashed_messages signing csrf
     login cors security_headers is_kwargs websocket channel every fetch
     ]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER

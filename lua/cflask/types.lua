@@ -681,6 +681,56 @@ function Limiter:limit(text, options) end
 ---@param view cflask.View|cflask.Blueprint
 ---@return cflask.View|cflask.Blueprint
 function Limiter:exempt(view) end
+---@class cflask.Security
+local Security = {}
+
+---@param password string
+---@param options? {method?: string, salt_length?: integer}
+---@return string
+function Security.generate_password_hash(password, options) end
+
+---@param hash string?
+---@param password string
+---@return boolean
+function Security.check_password_hash(hash, password) end
+
+---@param folder string
+---@param ... string
+---@return string?
+function Security.safe_join(folder, ...) end
+
+---@param filename string
+---@return string
+function Security.secure_filename(filename) end
+
+---@param n? integer
+---@return string
+function Security.random_token(n) end
+
+---@param a string
+---@param b string
+---@return boolean
+function Security.constant_time_equal(a, b) end
+
+---@param name string
+---@param s string
+---@return string
+function Security.digest(name, s) end
+
+---@param name string
+---@param key string
+---@param s string
+---@return string
+function Security.hmac(name, key, s) end
+
+---@param s string
+---@param options? {urlsafe?: boolean}
+---@return string
+function Security.to_base64(s, options) end
+
+---@param text string
+---@return string?, string?
+function Security.from_base64(text) end
 
 ---@class cflask
 ---@field request cflask.Request
@@ -689,6 +739,7 @@ function Limiter:exempt(view) end
 ---@field null lightuserdata
 ---@field json {encode: fun(value: any, options?: table): string, decode: fun(text: string): any, null: lightuserdata, array: fun(t: table): table, is_array: fun(t: any): boolean}
 ---@field signals cflask.Signals
+---@field security cflask.Security
 ---@field exceptions table<string, cflask.Class>
 ---@field Error cflask.Class
 ---@field HTTPException cflask.Class

@@ -4,6 +4,7 @@
 #include "base/value.h"
 #include "options.h"
 #include "route_lua.h"
+#include "signals.h"
 #include <stdlib.h>
 
 static const char METATABLE[] = "cflask.app";
@@ -268,6 +269,7 @@ int app_new_lua(lua_State *L)
                       .config = LUA_NOREF,
                       .map_ref = LUA_NOREF};
     init_plan(&a->unmatched);
+    a->signals = signals_of(L);
     if (luaL_newmetatable(L, METATABLE)) {
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");

@@ -39,6 +39,7 @@ struct app {
     struct plan unmatched; /* for requests that match no rule */
     struct mount *mounts;  /* longest prefix first */
     int n_mounts;
+    const bool *signals; /* see signals_of */
     bool is_closed; /* registration is over: the plans are there */
 };
 

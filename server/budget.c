@@ -64,8 +64,7 @@ void budget_clear(struct task *t)
 {
     if (t->budget.report != LUA_NOREF)
         luaL_unref(t->L, LUA_REGISTRYINDEX, t->budget.report);
-    t->budget =
-        (struct budget){.report = LUA_NOREF, .is_unlimited = t->budget.is_unlimited};
+    budget_init(&t->budget);
 }
 
 /* The CPU of the ticks so far goes to whoever runs. */

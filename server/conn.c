@@ -16,6 +16,7 @@
 #include "app.h"
 #include "dispatch.h"
 #include "log.h"
+#include "reload.h"
 #include "send.h"
 #include <assert.h>
 #include <errno.h>
@@ -36,6 +37,7 @@
     (1024 * 1024) /* ... bytes, for which it is listened to after the end */
 #define MOST_QUEUED  (64 * 1024) /* bytes of an answer that may wait for the client */
 #define RETRY_ACCEPT 500         /* ms without accepting after descriptors ran out */
+#define BEAT         10000       /* ms between two signs of life on event streams */
 
 static const char stand_in[] = "GET / HTTP/1.1\r\n\r\n"; /* what evhttp gets to read */
 
@@ -64,12 +66,14 @@ struct conn {
     bool is_first;  /* no request has been answered */
     bool is_moving; /* bytes move by our own hand: on_input looks away */
     bool must_linger;
-    bool is_closing;    /* the connection ends with this answer */
-    bool is_streaming;  /* evhttp's callbacks are put aside */
-    struct fault fault; /* HANDED: status != 0: the bytes were no request */
-    int64_t deadline;   /* ms, monotonic */
-    size_t waiting;     /* WRITING: bytes not taken at the last look */
-    size_t dropped;     /* LINGERING: bytes */
+    bool is_closing;        /* the connection ends with this answer */
+    enum reload_target own; /* the request is answered here, by no app */
+    bool is_listening;      /* WRITING: an event stream, without end */
+    bool is_streaming;      /* evhttp's callbacks are put aside */
+    struct fault fault;     /* HANDED: status != 0: the bytes were no request */
+    int64_t deadline;       /* ms, monotonic */
+    size_t waiting;         /* WRITING: bytes not taken at the last look */
+    size_t dropped;         /* LINGERING: bytes */
     struct peer peer;
     bufferevent_data_cb read_cb, write_cb;
     bufferevent_event_cb event_cb;
@@ -89,6 +93,7 @@ struct conns {
     int64_t n;
     struct event *sweep, *adopt, *retry;
     bool is_sweeping, is_draining;
+    int64_t next_beat;
     void (*on_empty)(void *arg);
     void *on_empty_arg;
     struct conns *next;
@@ -303,7 +308,9 @@ static void read_body(struct conn *c)
 static void begin_body(struct conn *c)
 {
     struct request *r = &c->ex->request;
-    exchange_route(c->ex);
+    c->own = reload_find(&r->head);
+    if (!c->own)
+        exchange_route(c->ex);
     if (!http1_begin_body(&c->reader, &r->head)) {
         hand_over(c);
         return;
@@ -439,6 +446,25 @@ static void answer_fault(struct conn *c)
     end_answer(c);
 }
 
+/* What the debug mode's script asks for: no app, and no generation of one, knows of it.
+ */
+static void answer_own(struct conn *c)
+{
+    const struct http1_head *head = &c->ex->request.head;
+    bool must_close = head->wants_close || head->minor == 0;
+    bool is_head = str_eq(head->method, STR("HEAD"));
+    bool is_stream = c->own == RELOAD_EVENTS && !is_head;
+    reload_answer(output_of(c), c->own, is_head, must_close);
+    exchange_free(c->ex);
+    c->ex = NULL;
+    c->is_listening = is_stream;
+    flush(&c->sink);
+    if (!is_stream)
+        end(&c->sink, must_close, false);
+    else if (c->all->is_draining)
+        close_now(c);
+}
+
 /* evhttp has read a stand-in. */
 static void on_request(struct evhttp_request *request, void *arg)
 {
@@ -459,6 +485,8 @@ static void on_request(struct evhttp_request *request, void *arg)
     bufferevent_disable(bev, EV_READ);
     if (c->fault.status)
         answer_fault(c);
+    else if (c->own)
+        answer_own(c);
     else
         dispatch_request(c->ex);
 }
@@ -624,7 +652,8 @@ static void time_out(struct conn *c)
 static void note_progress(struct conn *c, int64_t timeout)
 {
     size_t waiting = untaken(c);
-    bool waits_for_app = evbuffer_get_length(output_of(c)) == 0 && c->ex;
+    bool waits_for_app =
+        evbuffer_get_length(output_of(c)) == 0 && (c->ex || c->is_listening);
     if (waiting != c->waiting || waits_for_app)
         set_deadline(c, timeout);
     c->waiting = waiting;
@@ -635,6 +664,10 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     struct conns *all = arg;
     int64_t now = now_ms();
     (void)fd, (void)what;
+    if (now >= all->next_beat) { /* a client that has gone is noticed by a write */
+        conns_tell(all, STR(":\n\n"));
+        all->next_beat = now + BEAT;
+    }
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
         if (c->state == CONN_WRITING)
@@ -674,6 +707,74 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
         evconnlistener_enable(all->listener);
 }
 
+void conns_use(struct conns *all, struct app *app, const struct options *options)
+{
+    all->app = app;
+    all->options = *options;
+    all->limits = (struct http1_limits){(size_t)options->max_header_size,
+                                        (int)options->max_header_count};
+}
+
+void conns_tell(struct conns *all, struct str text)
+{
+    for (struct conn *c = all->first, *next; c; c = next) {
+        next = c->next;
+        if (!c->is_listening)
+            continue;
+        if (is_congested(&c->sink)) {
+            close_now(c);
+            continue;
+        }
+        evbuffer_add(output_of(c), text.p, text.n);
+        flush(&c->sink);
+    }
+}
+
+/* A request whose end the generation can't wait for: 503 where nothing has been sent. */
+static void end_early(struct conn *c)
+{
+    static const char why[] = "The app was loaded anew.";
+    switch (c->state) {
+    case CONN_HEAD:
+    case CONN_BODY:
+        fault_set(&c->fault, 503, why);
+        refuse(c);
+        bufferevent_trigger(c->bev, EV_READ, 0);
+        break;
+    case CONN_HANDED: /* evhttp is about to call on_request */
+        fault_set(&c->fault, 503, why);
+        exchange_free(c->ex);
+        c->ex = NULL;
+        c->must_linger = true;
+        break;
+    case CONN_SERVING:
+        exchange_expire(c->ex, 503);
+        break;
+    default:
+        break;
+    }
+}
+
+void conns_end_requests(struct conns *all, lua_State *L)
+{
+    adopt_all(all);
+    for (struct conn *c = all->first, *next; c; c = next) {
+        next = c->next;
+        if (c->ex && c->ex->task.L == L)
+            end_early(c);
+    }
+    for (struct conn *c = all->first, *next; c;
+         c = next) { /* streams; handlers that wait */
+        next = c->next;
+        if (!c->ex || c->ex->task.L != L)
+            continue;
+        exchange_abandon(c->ex);
+        c->ex = NULL;
+        close_now(c);
+    }
+    exchanges_abandon(L);
+}
+
 struct conns *conns_new(struct event_base *base, struct evconnlistener *listener,
                         struct app *app, const struct options *options)
 {
@@ -683,11 +784,8 @@ struct conns *conns_new(struct event_base *base, struct evconnlistener *listener
     all->next = every;
     every = all;
     all->base = base;
-    all->app = app;
     all->listener = listener;
-    all->options = *options;
-    all->limits = (struct http1_limits){(size_t)options->max_header_size,
-                                        (int)options->max_header_count};
+    conns_use(all, app, options);
     all->http = evhttp_new(base);
     all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
     all->adopt = event_new(base, -1, EV_PERSIST, on_adopt, all);
@@ -712,7 +810,8 @@ void conns_drain(struct conns *all, void (*on_empty)(void *arg), void *arg)
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
         c->sink.is_last = true;
-        if (c->evcon && (c->state == CONN_IDLE || c->state == CONN_LINGERING))
+        if (c->evcon &&
+            (c->state == CONN_IDLE || c->state == CONN_LINGERING || c->is_listening))
             close_now(c);
     }
     all->on_empty = on_empty;

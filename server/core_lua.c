@@ -8,6 +8,7 @@
 #include "convert.h"
 #include "date.h"
 #include "embedded.h"
+#include "generation.h"
 #include "inprocess.h"
 #include "jinja/jinja.h"
 #include "json.h"
@@ -15,6 +16,7 @@
 #include "locals_lua.h"
 #include "log.h"
 #include "options.h"
+#include "reload.h"
 #include "request_lua.h"
 #include "response_lua.h"
 #include "route_lua.h"
@@ -25,7 +27,6 @@
 #include "system_lua.h"
 #include "upload.h"
 #include "wait.h"
-#include "worker.h"
 #include <string.h>
 #include <time.h>
 
@@ -245,6 +246,17 @@ static int embedded(lua_State *L)
     return 1;
 }
 
+/* load_error() -> why the app can't be loaded, or nil */
+static int load_error(lua_State *L)
+{
+    struct str error = reload_error();
+    if (error.n)
+        lua_pushlstring(L, error.p, error.n);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 /* lua/cflask/wait.lua makes flask.sleep and the others of what wait.c gives. */
 static void run_wait_module(lua_State *L)
 {
@@ -282,7 +294,8 @@ static int open_core(lua_State *L)
                                          {"limit", limiter_limit_lua},
                                          {"log", log_lua},
                                          {"set_log_level", log_set_level_lua},
-                                         {"serve", worker_serve_lua},
+                                         {"load_error", load_error},
+                                         {"serve", generation_note_lua},
                                          {"int", convert_int},
                                          {"number", convert_number},
                                          {"boolean", convert_boolean},

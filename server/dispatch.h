@@ -17,6 +17,7 @@ struct exchange {
     struct response quick; /* the answer of a view that returns a plain string */
     struct response
         *answer;     /* what goes out: &quick or a Lua response's; NULL until made */
+    struct str text; /* the bytes of a text that go out */
     int answer_ref;  /* registry reference of the Lua response, or LUA_NOREF */
     int stage, i;    /* where dispatch_request is: the stage, and which hook of it */
     bool is_calling; /* the coroutine is inside this stage's function */
@@ -37,6 +38,7 @@ struct exchange {
     uint64_t sent_before_turn;           /* of a stream, when its turn began */
     struct timespec began;               /* monotonic */
     struct exchange *next_free;
+    struct exchange *next_open, *previous_open;
 };
 
 /* A new exchange for app's generation; NULL when memory is out. Cheap: they are kept. */
@@ -66,10 +68,16 @@ void exchange_gone(struct exchange *ex);
  */
 void exchange_expire(struct exchange *ex, int status);
 
-/* Ends the request at once, teardown functions unrun: the process is about to end. */
+/* Ends the request at once, teardown functions unrun: its state is about to end. */
 void exchange_abandon(struct exchange *ex);
 
-/* Frees the exchanges that are kept. None may be in use. */
-void exchanges_close(void);
+/* Whether a request of L's state is open: read, under way, or in its teardown. */
+bool exchanges_are_open(lua_State *L);
+
+/* Ends those at once that have no client any more, teardown functions unrun. */
+void exchanges_abandon(lua_State *L);
+
+/* Frees the exchanges that are kept for L's next requests. */
+void exchanges_close(lua_State *L);
 
 #endif

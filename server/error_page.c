@@ -4,7 +4,7 @@
 #include "response.h"
 #include "send.h"
 
-static void add_escaped(struct buf *out, struct str s)
+void error_page_escape(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         switch (s.p[i]) {
@@ -29,7 +29,7 @@ static void add_escaped(struct buf *out, struct str s)
     }
 }
 
-static void add_json_string(struct buf *out, struct str s)
+void error_page_json_string(struct buf *out, struct str s)
 {
     buf_addc(out, '"');
     for (size_t i = 0; i < s.n; i++) {
@@ -47,9 +47,9 @@ static void add_json_string(struct buf *out, struct str s)
 static void add_json(struct buf *out, int status, struct str name, struct str description)
 {
     buf_addf(out, "{\"code\":%d,\"description\":", status);
-    add_json_string(out, description);
+    error_page_json_string(out, description);
     buf_addstr(out, STR(",\"name\":"));
-    add_json_string(out, name);
+    error_page_json_string(out, name);
     buf_addstr(out, STR("}\n"));
 }
 
@@ -67,7 +67,7 @@ static void add_html(struct buf *out, int status, struct str name, struct str de
         if (str_starts(rest, STR("code")))
             buf_addf(out, "%d", status);
         else
-            add_escaped(out, str_starts(rest, STR("name")) ? name : description);
+            error_page_escape(out, str_starts(rest, STR("name")) ? name : description);
         const char *close = memmem(rest.p, rest.n, "}}", 2);
         rest =
             close ? str_skip(rest, (size_t)(close - rest.p) + 2) : str_skip(rest, rest.n);

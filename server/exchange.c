@@ -15,6 +15,7 @@
 
 static struct exchange *kept;
 static int n_kept;
+static struct exchange *open; /* in use: doubly linked */
 
 static void go_on(struct task *task);
 
@@ -23,10 +24,8 @@ static struct exchange *make(struct app *app)
     struct exchange *ex = calloc(1, sizeof *ex);
     if (!ex)
         return NULL;
-    if (task_init(&ex->task, app->L, &ex->context, go_on) == 0)
-        return ex;
-    free(ex);
-    return NULL;
+    task_init(&ex->task, app->L, &ex->context, go_on);
+    return ex;
 }
 
 static void init(struct exchange *ex, struct app *app, struct sink *sink)
@@ -56,9 +55,25 @@ struct exchange *exchange_new(struct app *app, struct sink *sink)
     } else {
         ex = make(app);
     }
-    if (ex)
-        init(ex, app, sink);
+    if (!ex)
+        return NULL;
+    init(ex, app, sink);
+    ex->previous_open = NULL;
+    ex->next_open = open;
+    if (open)
+        open->previous_open = ex;
+    open = ex;
     return ex;
+}
+
+static void leave_open(struct exchange *ex)
+{
+    if (ex->previous_open)
+        ex->previous_open->next_open = ex->next_open;
+    else
+        open = ex->next_open;
+    if (ex->next_open)
+        ex->next_open->previous_open = ex->previous_open;
 }
 
 /* A response object is garbage that Lua keeps until its finalizer has run, and counts as
@@ -109,6 +124,7 @@ static void destroy(struct exchange *ex)
 void exchange_free(struct exchange *ex)
 {
     clear(ex);
+    leave_open(ex);
     if (n_kept >= MOST_KEPT) {
         destroy(ex);
         return;
@@ -130,17 +146,40 @@ void exchange_finish(struct exchange *ex)
 void exchange_abandon(struct exchange *ex)
 {
     ex->sink = NULL;
-    exchange_free(ex);
+    clear(ex);
+    leave_open(ex);
+    destroy(ex);
 }
 
-void exchanges_close(void)
+bool exchanges_are_open(lua_State *L)
 {
-    while (kept) {
-        struct exchange *ex = kept;
-        kept = ex->next_free;
-        destroy(ex);
+    for (struct exchange *ex = open; ex; ex = ex->next_open)
+        if (ex->task.L == L)
+            return true;
+    return false;
+}
+
+void exchanges_abandon(lua_State *L)
+{
+    for (struct exchange *ex = open, *next; ex; ex = next) {
+        next = ex->next_open;
+        if (ex->task.L == L && !ex->sink)
+            exchange_abandon(ex);
     }
-    n_kept = 0;
+}
+
+void exchanges_close(lua_State *L)
+{
+    for (struct exchange **at = &kept; *at;) {
+        struct exchange *ex = *at;
+        if (ex->task.L != L) {
+            at = &ex->next_free;
+            continue;
+        }
+        *at = ex->next_free;
+        destroy(ex);
+        n_kept--;
+    }
 }
 
 /* The task was woken, or has its next turn. */

@@ -205,12 +205,20 @@ static int exchange_lua(lua_State *L)
     return n;
 }
 
+static lua_State *main_state(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    return main;
+}
+
 void inprocess_release(lua_State *L)
 {
-    (void)L;
+    if (!kept || kept->task.L != main_state(L))
+        return;
     request_keep(NULL);
-    if (kept)
-        exchange_abandon(kept);
+    exchange_abandon(kept);
     kept = NULL;
 }
 

@@ -1,6 +1,7 @@
 /* The command line: opens Lua and leaves the words to lua/cflask/cli.lua. */
 #include "core_lua.h"
 #include "dispatch.h"
+#include "generation.h"
 #include "inprocess.h"
 #include "limiter.h"
 #include "log.h"
@@ -10,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /* cli.main{argv...} -> the exit status */
@@ -38,15 +40,20 @@ static int add_traceback(lua_State *L)
     return 1;
 }
 
-/* Work that does not end, though it was cancelled, may use all that is freed from here
-   on: the process ends without freeing it. */
-static void end_threads(int status)
+static void close_state(lua_State *L, int status)
 {
-    if (pool_close(5000))
-        return;
-    log_format(LOG_WARNING, "work on a thread has not ended in 5 s; it is cut off");
-    fflush(NULL);
-    _exit(status);
+    wait_end_spawned(L);
+    inprocess_release(L);
+    exchanges_close(L);
+    worker_end_threads(status);
+    lua_close(L);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int main(int argc, char **argv)
@@ -69,15 +76,18 @@ int main(int argc, char **argv)
     lua_pushinteger(L, argc);
     lua_pushlightuserdata(L, argv);
     int status = EXIT_FAILURE;
+    double since = now();
+    generations_open();
     if (lua_pcall(L, 2, 1, 1) == LUA_OK)
         status = (int)lua_tointeger(L, -1);
     else
         fprintf(stderr, "cflask-lua: %s\n", lua_tostring(L, -1));
-    wait_end_spawned();
-    inprocess_release(L);
-    exchanges_close();
-    end_threads(status);
-    lua_close(L);
+    lua_settop(L, 0);
+    if (status == 0 && generation_is_noted(L))
+        status = worker_serve(L, argc, argv, since);
+    else
+        close_state(L, status);
+    generations_close();
     worker_close();
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "date.h"
+#include "reload.h"
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -112,8 +113,15 @@ struct framed {
     const struct response *r;
     enum framing framing;
     uint64_t length;
-    bool says_length, must_close, says_keep_alive;
+    bool says_length, must_close, says_keep_alive, is_altered;
 };
+
+/* Fields that tell of the body as the app made it: with them a browser would keep a page
+   whose script is an older one. */
+static bool is_validator(struct str name)
+{
+    return str_ieq(name, STR("ETag")) || str_ieq(name, STR("Last-Modified"));
+}
 
 static void put_head(struct head *h, const struct framed *f)
 {
@@ -125,6 +133,8 @@ static void put_head(struct head *h, const struct framed *f)
         if (field->name.n == 14 && str_ieq(field->name, STR("Content-Length")))
             continue;
         if (field->name.n == 10 && str_ieq(field->name, STR("Connection")))
+            continue;
+        if (f->is_altered && is_validator(field->name))
             continue;
         has_type |= field->name.n == 12 && str_ieq(field->name, STR("Content-Type"));
         has_date |= field->name.n == 4 && str_ieq(field->name, STR("Date"));
@@ -191,7 +201,8 @@ static struct framed frame(const struct exchange *ex)
     struct framed f = {.r = r,
                        .must_close = head->wants_close || r->must_close ||
                                      ex->request.is_body_refused || ex->sink->is_last,
-                       .says_keep_alive = head->minor == 0};
+                       .says_keep_alive = head->minor == 0,
+                       .is_altered = ex->text.p != r->text.p};
     bool has_content = !response_has_no_content(r->status);
     if (r->kind == RESPONSE_STREAM) {
         int64_t length = declared_length(r);
@@ -199,7 +210,7 @@ static struct framed frame(const struct exchange *ex)
         f.length = f.says_length ? (uint64_t)length : 0;
     } else {
         f.says_length = has_content;
-        f.length = r->kind == RESPONSE_FILE ? r->length : r->text.n;
+        f.length = r->kind == RESPONSE_FILE ? r->length : ex->text.n;
     }
     if (r->status == 205) { /* RFC 9110, section 15.3.6: says that nothing comes */
         f.says_length = true;
@@ -263,7 +274,7 @@ static bool send_file(struct exchange *ex)
 
 bool send_more(struct exchange *ex)
 {
-    const struct str text = ex->answer->text;
+    const struct str text = ex->text;
     struct sink *sink = ex->sink;
     if (!sink)
         return true;
@@ -285,12 +296,13 @@ bool send_answer(struct exchange *ex)
     if (!sink)
         return true;
     struct response *r = ex->answer;
+    ex->text = reload_is_on() ? reload_page(ex) : r->text;
     struct framed f = frame(ex);
     bool is_head = str_eq(ex->request.head.method, STR("HEAD"));
     bool has_body = !is_head && f.framing != NO_CONTENT;
     struct str body = STR("");
     if (has_body && r->kind == RESPONSE_TEXT)
-        body = (struct str){r->text.p, r->text.n < PIECE ? r->text.n : PIECE};
+        body = (struct str){ex->text.p, ex->text.n < PIECE ? ex->text.n : PIECE};
     ex->must_close = f.must_close;
     ex->is_chunked = f.framing == BY_CHUNKS;
     ex->has_length = f.says_length;
@@ -302,7 +314,7 @@ bool send_answer(struct exchange *ex)
     if (has_body && r->kind == RESPONSE_FILE)
         return send_file(ex);
     sink->flush(sink);
-    if (has_body && (r->kind == RESPONSE_STREAM || ex->sent < r->text.n))
+    if (has_body && (r->kind == RESPONSE_STREAM || ex->sent < ex->text.n))
         return false;
     return end(ex, false);
 }

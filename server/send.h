@@ -33,6 +33,10 @@ void send_refusal(struct evbuffer *out, int status, const char *description,
 const char *error_page(struct buf *out, int status, const char *name,
                        const char *description, bool as_json);
 
+/* Appends text for HTML, quotes too; and as a JSON string, which must be UTF-8. */
+void error_page_escape(struct buf *out, struct str s);
+void error_page_json_string(struct buf *out, struct str s);
+
 /* The Date field's value now (RFC 9110, section 6.6.1), made once a second. */
 struct str send_date(void);
 

@@ -12,11 +12,24 @@ static const char *const names[N_SIGNALS] = {
     [SIGNAL_APPCONTEXT_POPPED] = "appcontext_popped",
 };
 
-static bool wanted[N_SIGNALS];
+static const char key; /* its address is the registry's key */
 
-bool signal_is_wanted(enum signal signal)
+static bool *flags_of(lua_State *L)
 {
-    return wanted[signal];
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &key);
+    bool *flags = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (flags)
+        return flags;
+    flags = lua_newuserdatauv(L, N_SIGNALS * sizeof *flags, 0);
+    memset(flags, 0, N_SIGNALS * sizeof *flags);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
+    return flags;
+}
+
+const bool *signals_of(lua_State *L)
+{
+    return flags_of(L);
 }
 
 const char *signal_name(enum signal signal)
@@ -29,6 +42,6 @@ int signal_want_lua(lua_State *L)
     const char *name = luaL_checkstring(L, 1);
     for (int i = 0; i < N_SIGNALS; i++)
         if (strcmp(names[i], name) == 0)
-            wanted[i] = lua_toboolean(L, 2);
+            flags_of(L)[i] = lua_toboolean(L, 2);
     return 0;
 }

@@ -15,7 +15,14 @@ enum signal {
     N_SIGNALS
 };
 
-bool signal_is_wanted(enum signal signal);
+/* The flags of L's state: they live as long as it. May raise when memory is out. */
+const bool *signals_of(lua_State *L);
+
+static inline bool signal_is_wanted(const bool *signals, enum signal signal)
+{
+    return signals[signal];
+}
+
 const char *signal_name(enum signal signal);
 
 /* core.want_signal(name, is_wanted): names that the core does not send are ignored. */

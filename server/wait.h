@@ -17,10 +17,10 @@ int wait_run(lua_State *L, int index, int n_args, struct context *context);
 /* The same without arguments, in a context of its own that has only the app. */
 int wait_run_in_app(lua_State *L, int index, struct app *app);
 
-/* How many spawned tasks run. */
-int wait_spawned(void);
+/* How many spawned tasks run in L's state; NULL: in all. */
+int wait_spawned(lua_State *L);
 
-/* Ends all spawned tasks. */
-void wait_end_spawned(void);
+/* Ends those spawned tasks. */
+void wait_end_spawned(lua_State *L);
 
 #endif

@@ -1,4 +1,4 @@
-/* One process, one event loop, one Lua state: signals, serving, the end. */
+/* One process, one event loop: signals, serving, loading the app anew, the end. */
 #ifndef WORKER_H
 #define WORKER_H
 
@@ -10,9 +10,15 @@ int worker_open(void);
 /* Frees it. Every task must be over. */
 void worker_close(void);
 
-/* core.serve{app=, host=, port=, unix=, access_log=, on_listening=, before_serving=,
-   after_serving=}: serves until SIGINT or SIGTERM and returns true; nil and a message
-   when it can't listen or a setting is wrong. */
-int worker_serve_lua(lua_State *L);
+/* Ends the threads, before the code that they run is unloaded. Work that does not end,
+   though it was cancelled, may use all that is freed from here on: the process ends with
+   that status without freeing it. */
+void worker_end_threads(int status);
+
+/* Serves what has been noted in L's state (core.serve), which is the worker's from now
+   on, until SIGINT or SIGTERM; SIGHUP, and in debug mode a change of the app's files,
+   load the app anew by the same words. `since`: when the loading of L began, in seconds
+   since 1970. Returns the exit status; why it is not 0 has been said on stderr. */
+int worker_serve(lua_State *L, int argc, char **argv, double since);
 
 #endif

@@ -1,4 +1,5 @@
 -- The command line: words and options become a call of one of the commands.
+local broken = require "cflask.broken"
 local commands = require "cflask.commands"
 local loader = require "cflask.loader"
 local misuse = require "cflask.misuse"
@@ -181,6 +182,22 @@ function cli.main(argv)
     end
     complain(result)
     return 1
+end
+
+-- Loads the app that the words serve, anew and in a state of its own, and tells the core to
+-- serve it; with `why`, a page that tells why it can't be loaded. Raises a text.
+function cli.load(argv, why)
+    local is_fine, raised = xpcall(function()
+        local found = read(argv)
+        local command = choose(found)
+        if command == "lua" and not why then
+            return commands.lua(found, wrong)
+        end
+        return commands.load(found, wrong, why)
+    end, keep)
+    if not is_fine then
+        error(broken.explain(type(raised) == "table" and raised.text or tostring(raised)), 0)
+    end
 end
 
 return cli

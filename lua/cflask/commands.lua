@@ -1,5 +1,6 @@
 -- The commands of the command line. Each takes what cli.lua read from the words and
 -- wrong(fmt, ...), which ends with a message and exit status 2; it returns the exit status.
+local broken = require "cflask.broken"
 local config = require "cflask.config"
 local core = require "cflask.core"
 local loader = require "cflask.loader"
@@ -47,29 +48,25 @@ local function settings_of(app, options, wrong)
         port = port_of(first(options.port, core.getenv("CFLASK_RUN_PORT"), noted.port, 5000),
                        wrong),
         unix = first(options.unix, noted.unix),
-        access_log = first(options["access-log"], noted.access_log, debug_mode),
+        access_log = first(options["access-log"], noted.access_log, debug_mode) and true,
         before_serving = app._before_serving, after_serving = app._after_serving,
     }
 end
 
--- Serves an app until it is told to stop.
-local function serve(app, options, wrong)
+-- Tells the core to serve an app once the command has returned. `why`: it stands for one that
+-- can't be loaded, and that is why.
+local function serve(app, options, wrong, why)
     local is_fine, message = pcall(config.check, app.config)
     if not is_fine then
-        io.stderr:write("cflask-lua: ", message, "\n")
-        return 1
+        loader.fail("%s", message)
     end
     local settings = settings_of(app, options, wrong)
-    core.set_log_level(settings.debug and "debug" or "info")
+    settings.is_broken, settings.error = why ~= nil, why
     function settings.on_listening(url)
         io.stderr:write(("cflask-lua %s serves %s on %s (%sCtrl-C ends)\n"):format(
             core.version, app.name, url, settings.debug and "debug mode, " or ""))
     end
-    is_fine, message = core.serve(settings)
-    if not is_fine then
-        io.stderr:write("cflask-lua: ", tostring(message), "\n")
-        return 1
-    end
+    core.serve(settings)
     return 0
 end
 
@@ -84,6 +81,34 @@ local function print_to_log()
     end)
 end
 
+-- What each loading of the app begins with.
+local function prepare(options)
+    if options.debug then
+        core.setenv("CFLASK_DEBUG", "1")
+    end
+    print_to_log()
+end
+
+-- Whether the environment asks for debug mode.
+local function is_debug()
+    local value = core.getenv("CFLASK_DEBUG")
+    return value ~= nil and value ~= "" and value ~= "0" and value:lower() ~= "false"
+end
+
+-- Serves a page that tells why the app can't be loaded, until it can.
+local function serve_broken(why, options, wrong)
+    return serve(broken.app(why), options, wrong, why)
+end
+
+-- Loads the app anew, in a state of its own. With `why` only a page that tells why.
+function commands.load(found, wrong, why)
+    prepare(found.options)
+    if why then
+        return serve_broken(why, found.options, wrong)
+    end
+    return serve(loader.load(found.app), found.options, wrong)
+end
+
 function commands.run(found, wrong)
     local options = found.options
     refuse_unbuilt(options, wrong)
@@ -93,11 +118,18 @@ function commands.run(found, wrong)
     if options.unix and (options.port or options.host) then
         wrong("--unix takes the place of --host and --port: give the one or the others")
     end
-    if options.debug then
-        core.setenv("CFLASK_DEBUG", "1")
+    prepare(options)
+    local is_fine, raised = pcall(function()
+        return serve(loader.load(found.app), options, wrong)
+    end)
+    if is_fine then
+        return 0
+    elseif not is_debug() or not loader.is_failure(raised) or raised.is_wrong_use then
+        error(raised, 0)
     end
-    print_to_log()
-    return serve(loader.load(found.app), options, wrong)
+    local why = broken.explain(raised.text)
+    core.log("error", "the app can't be loaded:\n" .. why)
+    return serve_broken(why, options, wrong)
 end
 
 -- ## routes
@@ -241,8 +273,7 @@ function commands.lua(found, wrong)
     end
     local chunk, message = loadfile(found.app)
     if not chunk then
-        io.stderr:write("cflask-lua: ", message, "\n")
-        return 1
+        loader.fail("%s", message)
     end
     rawset(_G, "arg", {[0] = found.app})
     for i, word in ipairs(found.rest) do
@@ -251,8 +282,7 @@ function commands.lua(found, wrong)
     local unpack = table.unpack or unpack
     local is_fine, trace = xpcall(chunk, debug.traceback, unpack(found.rest))
     if not is_fine then
-        io.stderr:write("cflask-lua: ", tostring(trace), "\n")
-        return 1
+        loader.fail("%s", tostring(trace))
     elseif loader.last_run() then
         return serve(loader.last_run(), {}, wrong)
     end

@@ -2,6 +2,7 @@
 local core = require "cflask.core"
 local misuse = require "cflask.misuse"
 local paths = require "cflask.paths"
+local watched = require "cflask.watched"
 
 local config = {}
 local Config = {}
@@ -112,6 +113,7 @@ function Config:from_file(path, options)
     misuse.check(path, "string", "the path of config:from_file")
     options = misuse.options(options, {silent = true, load = true}, "config:from_file")
     local full = paths.join(getmetatable(self).root_path, path)
+    watched.file(full)
     if not core.is_file(full) then
         if options.silent then
             return false

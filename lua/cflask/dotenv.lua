@@ -1,5 +1,6 @@
 -- `.env` files, in python-dotenv's syntax.
 local core = require "cflask.core"
+local watched = require "cflask.watched"
 
 local dotenv = {}
 
@@ -125,6 +126,7 @@ end
 -- Puts the file's values into the environment, but for those that it has already. A missing
 -- file is no error: false.
 function dotenv.load(path)
+    watched.file(path)
     local text = core.is_file(path) and core.read_file(path)
     if not text then
         return false

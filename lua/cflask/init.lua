@@ -1,6 +1,5 @@
 -- The module `cflask`: Flask's names.
 local core = require "cflask.core"
-local cors = require "cflask.cors"
 local app = require "cflask.app"
 local blueprint = require "cflask.blueprint"
 local errors = require "cflask.errors"
@@ -8,7 +7,6 @@ local helpers = require "cflask.helpers"
 local limiter = require "cflask.limiter"
 local misuse = require "cflask.misuse"
 local security = require "cflask.security"
-local security_headers = require "cflask.security_headers"
 local signals = require "cflask.signals"
 local urls = require "cflask.urls"
 
@@ -76,8 +74,6 @@ local flask = {
     security = security,
 
     limiter = limiter.new,
-    cors = cors,
-    security_headers = security_headers,
 
     json = core.json,
     null = core.json.null,
@@ -127,7 +123,7 @@ local ELSEWHERE = {
 for name in ([[render_template render_template_string stream_template
     stream_template_string get_template_attribute session session_clear session_touch
     session_is_new session_is_modified flash get_flashed_messages signing csrf
-    login is_kwargs websocket channel every fetch
+    login cors security_headers is_kwargs websocket channel every fetch
     ]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER
 end

@@ -3,6 +3,7 @@ local core = require "cflask.core"
 local dotenv = require "cflask.dotenv"
 local misuse = require "cflask.misuse"
 local paths = require "cflask.paths"
+local watched = require "cflask.watched"
 
 local loader = {}
 
@@ -14,6 +15,7 @@ local overrides = nil
 
 -- Called by Flask().
 function loader.note_app(app)
+    watched.app(app)
     if overrides then
         app.config:from_mapping(overrides)
     end
@@ -38,6 +40,11 @@ Failure.__tostring = function(self) return self.text end
 
 local function fail(is_wrong_use, text, ...)
     error(setmetatable({text = text:format(...), is_wrong_use = is_wrong_use}, Failure), 0)
+end
+
+-- Raises a failure: a format and its values.
+function loader.fail(text, ...)
+    fail(false, text, ...)
 end
 
 function loader.is_failure(value)
@@ -222,6 +229,8 @@ end
 function loader.load(spec, options)
     options = options or {}
     local where = loader.find(spec)
+    watched.begin(where.folder)
+    watched.file(where.file)
     dotenv.forget()
     dotenv.load(paths.join(where.folder, ".env"))
     dotenv.load(paths.absolute(".env"))

@@ -98,7 +98,7 @@ static void run_chunk(const char *chunk, bool in_task)
         lua_settop(L, 0);
     if (luaL_loadstring(L, chunk) || lua_pcall(L, in_task ? 1 : 0, 0, 0))
         fail_msg("%s", lua_tostring(L, -1));
-    while (wait_spawned() > 0 || n_released < n_made)
+    while (wait_spawned(NULL) > 0 || n_released < n_made)
         assert_int_equal(event_base_loop(tasks_base(), EVLOOP_ONCE), 0);
     assert_int_equal(n_released, n_made);
     assert_true(n_made > 0);

@@ -48,7 +48,7 @@ static void run_chunk(const char *chunk)
     lua_getfield(L, -1, "run_task");
     if (luaL_loadstring(L, chunk) || lua_pcall(L, 1, 0, 0))
         fail_msg("%s", lua_tostring(L, -1));
-    while (wait_spawned() > 0)
+    while (wait_spawned(NULL) > 0)
         event_base_loop(tasks_base(), EVLOOP_ONCE);
     assert_null(task_current());
     assert_null(spawned);
@@ -185,9 +185,9 @@ static void ending_the_spawned(void **state)
            "end\n"
            "core.run_task(function() for i = 1, 5 do spawn(spawned) end sleep(0.001)\n"
            "  spawn(spawned) end)\n"));
-    assert_int_equal(wait_spawned(), 6);
-    wait_end_spawned();
-    assert_int_equal(wait_spawned(), 0);
+    assert_int_equal(wait_spawned(NULL), 6);
+    wait_end_spawned(NULL);
+    assert_int_equal(wait_spawned(NULL), 0);
     assert_false(luaL_dostring(L, "same(closed, 5)"));
     lua_gc(L, LUA_GCCOLLECT, 0);
 }

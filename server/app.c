@@ -223,6 +223,14 @@ static int mount_lua(lua_State *L)
     return 0;
 }
 
+/* handle:use_session_store(): sessions are opened and saved by the app's own functions.
+ */
+static int use_session_store_lua(lua_State *L)
+{
+    app_check(L, 1)->has_session_store = true;
+    return 0;
+}
+
 static int free_lua(lua_State *L)
 {
     struct app *a = luaL_checkudata(L, 1, METATABLE);
@@ -235,6 +243,9 @@ static int free_lua(lua_State *L)
         free((char *)a->mounts[i].host.p);
     }
     free(a->mounts);
+    if (a->session_keys)
+        session_keys_clear(a->session_keys);
+    free(a->session_keys);
     luaL_unref(L, LUA_REGISTRYINDEX, a->self);
     luaL_unref(L, LUA_REGISTRYINDEX, a->config);
     luaL_unref(L, LUA_REGISTRYINDEX, a->map_ref);
@@ -258,8 +269,10 @@ static lua_State *main_state(lua_State *L)
 
 int app_new_lua(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"plan", plan_lua}, {"mount", mount_lua}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"plan", plan_lua},
+                                       {"mount", mount_lua},
+                                       {"use_session_store", use_session_store_lua},
+                                       {NULL, NULL}};
     luaL_checktype(L, 1, LUA_TTABLE);
     struct route_map *map = route_map_check(L, 2);
     struct app *a = lua_newuserdatauv(L, sizeof *a, 0);

@@ -5,6 +5,7 @@
 #include "base/lua_compat.h"
 #include "base/str.h"
 #include "route.h"
+#include "session.h"
 
 /* Functions to be called one after another, in that order. */
 struct hooks {
@@ -40,7 +41,9 @@ struct app {
     struct mount *mounts;  /* longest prefix first */
     int n_mounts;
     const bool *signals; /* see signals_of */
-    bool is_closed; /* registration is over: the plans are there */
+    struct session_keys *session_keys; /* made at the first use of a session */
+    bool has_session_store;            /* app.session_interface is set */
+    bool is_closed;                    /* registration is over: the plans are there */
 };
 
 /* Closes registration (app:_close in Lua) if that has not been done. Runs Lua and may

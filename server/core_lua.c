@@ -22,7 +22,9 @@
 #include "route_lua.h"
 #include "security_lua.h"
 #include "send.h"
+#include "session_lua.h"
 #include "signals.h"
+#include "signing_lua.h"
 #include "static.h"
 #include "system_lua.h"
 #include "upload.h"
@@ -324,6 +326,8 @@ static int open_core(lua_State *L)
     lua_pushliteral(L, CFLASK_VERSION);
     lua_setfield(L, -2, "version");
     response_open(L);
+    session_open(L);
+    signing_open(L);
     upload_open(L);
     static_open(L);
     inprocess_open(L);

@@ -13,6 +13,7 @@
 #include "request_lua.h"
 #include "response_lua.h"
 #include "send.h"
+#include "session_lua.h"
 #include "signals.h"
 
 enum verdict {
@@ -28,9 +29,9 @@ struct stage {
 
 /* clang-format off */
 enum {
-    PUSHED, STARTED, PREPROCESS, BEFORE, /* before the view */
+    PUSHED, OPEN, STARTED, PREPROCESS, BEFORE, /* before the view */
     VIEW, MAKE,                          /* the view, and make_response of its results */
-    AFTER_THIS, AFTER, FINISHED,         /* after the view */
+    AFTER_THIS, AFTER, SAVE, FINISHED,   /* after the view */
     SEND, BODY, CLOSE,                   /* the answer goes out */
     TORN_DOWN, TEARDOWN, APP_TORN_DOWN, POPPED, END,
     HANDLE                               /* an error: its handler is called, then MAKE */
@@ -82,6 +83,25 @@ static enum verdict call_pushed(struct exchange *ex, lua_State *co)
 static enum verdict call_started(struct exchange *ex, lua_State *co)
 {
     return push_signal(ex, co, SIGNAL_REQUEST_STARTED);
+}
+
+/* ---- the session of an app with a session_interface ---- */
+
+static void fail(struct exchange *ex, lua_State *co);
+
+static enum verdict call_open(struct exchange *ex, lua_State *co)
+{
+    ex->n_args = session_push_opening(co, ex);
+    return ex->n_args < 0 ? NEXT : CALL;
+}
+
+static void took_open(struct exchange *ex, lua_State *co)
+{
+    const char *wrong = session_opened(co, ex);
+    if (wrong) {
+        lua_pushstring(co, wrong);
+        fail(ex, co);
+    }
 }
 
 /* ---- url_value_preprocessor and before_request functions ---- */
@@ -179,6 +199,7 @@ static enum verdict call_make(struct exchange *ex, lua_State *co)
 {
     const struct plan *plan = ex->request.plan;
     bool is_touched = plan->after.n > 0 || exchange_has_after_this(ex) ||
+                      ex->session.kind == SESSION_STORE ||
                       signal_is_wanted(ex->request.app->signals, SIGNAL_REQUEST_FINISHED);
     if (ex->answer && (ex->answer != &ex->quick || !is_touched))
         return NEXT;
@@ -227,8 +248,6 @@ static enum verdict call_after(struct exchange *ex, lua_State *co)
     return CALL;
 }
 
-static void fail(struct exchange *ex, lua_State *co);
-
 static void took_after(struct exchange *ex, lua_State *co)
 {
     if (lua_isnoneornil(co, 1)) {
@@ -244,6 +263,18 @@ static void took_after(struct exchange *ex, lua_State *co)
             type);
         fail(ex, co);
     }
+}
+
+/* The session is put into the answer, whose head goes out after this. */
+static enum verdict call_save(struct exchange *ex, lua_State *co)
+{
+    ex->n_args = ex->i++ > 0 ? -1 : session_push_saving(co, ex);
+    return ex->n_args < 0 ? NEXT : CALL;
+}
+
+static void took_save(struct exchange *ex, lua_State *co)
+{
+    session_saved(co, ex);
 }
 
 static enum verdict call_finished(struct exchange *ex, lua_State *co)
@@ -516,6 +547,7 @@ static void fail(struct exchange *ex, lua_State *co)
 /* clang-format off */
 static const struct stage stages[] = {
     [PUSHED]        = {call_pushed, ignore_results},
+    [OPEN]          = {call_open, took_open},
     [STARTED]       = {call_started, ignore_results},
     [PREPROCESS]    = {call_preprocessor, ignore_results},
     [BEFORE]        = {call_before, took_before},
@@ -523,6 +555,7 @@ static const struct stage stages[] = {
     [MAKE]          = {call_make, keep_answer},
     [AFTER_THIS]    = {call_after_this, took_after},
     [AFTER]         = {call_after, took_after},
+    [SAVE]          = {call_save, took_save},
     [FINISHED]      = {call_finished, ignore_results},
     [SEND]          = {call_send, NULL},
     [BODY]          = {call_body, took_body},

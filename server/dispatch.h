@@ -4,6 +4,7 @@
 
 #include "request.h"
 #include "response.h"
+#include "session.h"
 #include "sink.h"
 #include "task.h"
 #include <time.h>
@@ -14,6 +15,7 @@ struct exchange {
     struct task task;
     struct context context;
     struct request request;
+    struct session session;
     struct response quick; /* the answer of a view that returns a plain string */
     struct response
         *answer;     /* what goes out: &quick or a Lua response's; NULL until made */

@@ -6,6 +6,7 @@
 #include "log.h"
 #include "proxy_fix.h"
 #include "request_lua.h"
+#include "session_lua.h"
 #include <stdlib.h>
 
 #define MOST_KEPT 256 /* exchanges that wait for the next request */
@@ -32,6 +33,7 @@ static void init(struct exchange *ex, struct app *app, struct sink *sink)
 {
     request_init(&ex->request);
     response_init(&ex->quick);
+    session_init(&ex->session);
     ex->request.app = app;
     ex->context = (struct context){app, ex, LUA_NOREF};
     ex->answer = NULL;
@@ -104,6 +106,8 @@ static void clear(struct exchange *ex)
         if (ex->answer)
             push_collector(L, ex->answer);
     }
+    if (ex->session.data != LUA_NOREF || ex->session.flashes != LUA_NOREF)
+        session_end(L, &ex->session);
     if (ex->error_ref != LUA_NOREF)
         luaL_unref(L, LUA_REGISTRYINDEX, ex->error_ref);
     if (ex->traceback_ref != LUA_NOREF)

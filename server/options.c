@@ -45,6 +45,8 @@ static const struct option table[] = {
     {"MAX_FORM_PARTS", COUNT, 1000, NOT_HERE, "of a multipart form: 413"},
     {"LIMITER_BUCKETS", COUNT, LIMITER_BUCKETS, NOT_HERE,
      "clients that flask.limiter counts at a time: the one that is fullest gives way"},
+    {"MAX_INFLATED_SIZE", BYTES, 1048576, NOT_HERE,
+     "of a compressed session or token once inflated: it counts as badly signed"},
 };
 
 #define N_OPTIONS (sizeof table / sizeof *table)

@@ -8,6 +8,7 @@ local misuse = require "cflask.misuse"
 local paths = require "cflask.paths"
 local plan = require "cflask.plan"
 local scaffold = require "cflask.scaffold"
+local sessions = require "cflask.sessions"
 local signals = require "cflask.signals"
 local strict = require "cflask.strict"
 local urls = require "cflask.urls"
@@ -54,9 +55,6 @@ for _, name in ipairs{
     "create_jinja_environment", "select_jinja_autoescape", "update_template_context",
 } do
     ELSEWHERE[name] = "nothing yet: templates come with a later version"
-end
-for _, name in ipairs{"session_interface"} do
-    ELSEWHERE[name] = "nothing yet: sessions come with a later version"
 end
 
 -- ## Registration
@@ -285,6 +283,10 @@ end
 -- See handling.lua.
 App._on_error = handling.on_error
 
+-- See sessions.lua.
+App._open_session = sessions.open
+App._save_session = sessions.save
+
 -- Sends a signal of the core's.
 function App:_send_signal(name, values)
     signals[name]:send(self, values)
@@ -303,6 +305,8 @@ function meta.__index(self, key)
     local field = CONFIG_FIELDS[key]
     if field then
         return rawget(self, "config")[field]
+    elseif key == "session_interface" then
+        return rawget(self, "_session_interface")
     elseif ELSEWHERE[key] then
         misuse.fail("app.%s is not here: use %s", key, ELSEWHERE[key])
     end
@@ -314,7 +318,7 @@ function meta.__newindex(self, key, value)
     if field then
         rawget(self, "config")[field] = value
     elseif key == "session_interface" then
-        misuse.fail("app.session_interface: sessions come with a later version")
+        sessions.set_interface(self, value)
     else
         rawset(self, key, value)
     end

@@ -268,6 +268,9 @@ errors.Timeout = errors.new_class("Timeout", errors.Error,
 
 -- Parents of what signed tokens and templates raise.
 errors.BadSignature = errors.new_class("BadSignature", errors.Error)
+errors.BadPayload = errors.new_class("BadPayload", errors.BadSignature)
+errors.BadTimeSignature = errors.new_class("BadTimeSignature", errors.BadSignature)
+errors.SignatureExpired = errors.new_class("SignatureExpired", errors.BadTimeSignature)
 errors.TemplateError = errors.new_class("TemplateError", errors.Error)
 
 -- Whatever was raised, as an instance of Error: instances as they are, a class as one of its

@@ -7,6 +7,8 @@ local helpers = require "cflask.helpers"
 local limiter = require "cflask.limiter"
 local misuse = require "cflask.misuse"
 local security = require "cflask.security"
+local sessions = require "cflask.sessions"
+local signing = require "cflask.signing"
 local signals = require "cflask.signals"
 local urls = require "cflask.urls"
 
@@ -45,6 +47,13 @@ local flask = {
     Blueprint = blueprint.new,
     request = core.request,
     g = core.g,
+    session = core.session,
+    session_clear = core.session_clear,
+    session_touch = core.session_touch,
+    session_is_new = core.session_is_new,
+    session_is_modified = core.session_is_modified,
+    flash = sessions.flash,
+    get_flashed_messages = sessions.get_flashed_messages,
     current_app = current_app,
     has_request_context = core.has_request_context,
     has_app_context = core.has_app_context,
@@ -67,6 +76,8 @@ local flask = {
     HTTPException = errors.HTTPException,
     BuildError = errors.BuildError,
     BadSignature = errors.BadSignature,
+    SignatureExpired = errors.SignatureExpired,
+    signing = signing,
     TemplateError = errors.TemplateError,
     Timeout = errors.Timeout,
     exceptions = errors.exceptions,
@@ -121,8 +132,7 @@ local ELSEWHERE = {
     render = USE .. "templates come with a later version",
 }
 for name in ([[render_template render_template_string stream_template
-    stream_template_string get_template_attribute session session_clear session_touch
-    session_is_new session_is_modified flash get_flashed_messages signing csrf
+    stream_template_string get_template_attribute csrf
     login cors security_headers is_kwargs websocket channel every fetch
     ]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER

@@ -4,6 +4,7 @@ local cookies = require "cflask.cookies"
 local core = require "cflask.core"
 local loader = require "cflask.loader"
 local misuse = require "cflask.misuse"
+local sessions = require "cflask.sessions"
 local wire = require "cflask.wire"
 
 local testing = {}
@@ -266,9 +267,35 @@ function Client:context(fn)
     return leave(pcall(fn))
 end
 
-function Client:session_transaction()
+
+-- client:session_transaction([path, [options,]] fn(session)): calls fn with the session that
+-- the next request will see, and keeps what it changes there. Returns fn's results.
+function Client:session_transaction(path, options, fn)
     check_client(self)
-    misuse.fail("session_transaction: sessions come with a later version")
+    if misuse.is_callable(path) then
+        path, fn = "/", path
+    elseif misuse.is_callable(options) then
+        options, fn = nil, options
+    end
+    misuse.check(fn, "function", "the last argument of session_transaction")
+    local jar = self.jar or misuse.fail("session_transaction: this client keeps no cookies")
+    local target = target_of(path, options or {})
+    local host, is_secure = host_name(target.host), target.scheme == "https"
+    local given = {headers = {}}
+    for key, value in pairs(options or {}) do
+        given[key] = value
+    end
+    target.cookie = jar:field(host, target.path, is_secure)
+    local function finish(...)
+        for _, field in ipairs(sessions.saved(self.app).headers:getlist("Set-Cookie")) do
+            jar:take(field, host, target.path, is_secure)
+        end
+        return ...
+    end
+    return core.with_request(self.app._handle, wire.build(target, given),
+                             exchange_options(target, given), function()
+        return sessions.within(self.app, function() return finish(fn(core.session)) end)
+    end)
 end
 
 local COOKIE_OPTIONS = {
@@ -317,7 +344,8 @@ function testing.with_request(app, path, options, fn)
     options = misuse.options(options, REQUEST_OPTIONS, "test_request_context")
     local target = target_of(path, options)
     return core.with_request(app._handle, wire.build(target, options),
-                             exchange_options(target, options), fn)
+                             exchange_options(target, options),
+                             function() return sessions.within(app, fn) end)
 end
 
 -- ## The runner

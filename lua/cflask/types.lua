@@ -641,6 +641,12 @@ TestClient.head, TestClient.options = TestClient.open, TestClient.open
 ---@return any ...
 function TestClient:context(fn) end
 
+---@param path string|fun(session: cflask.Session): any
+---@param options? table|fun(session: cflask.Session): any
+---@param fn? fun(session: cflask.Session): any
+---@return any ...
+function TestClient:session_transaction(path, options, fn) end
+
 ---@param name string
 ---@param value string
 ---@param options? cflask.CookieOptions
@@ -732,9 +738,69 @@ function Security.to_base64(s, options) end
 ---@return string?, string?
 function Security.from_base64(text) end
 
+---@class cflask.Session
+---@field permanent boolean stands for _permanent
+---@field [string] any
+
+---@class cflask.SignerOptions
+---@field salt? string
+---@field key_derivation? "django-concat"|"concat"|"hmac"|"none"
+---@field digest_method? "sha1"|"sha256"|"sha384"|"sha512"
+
+---@class cflask.UnsignOptions
+---@field max_age? number seconds
+---@field return_timestamp? boolean
+
+---@class cflask.Signer
+local Signer = {}
+
+---@param value string
+---@return string
+function Signer:sign(value) end
+
+---@param text string
+---@param options? cflask.UnsignOptions of a TimestampSigner
+---@return string value
+---@return integer? time seconds since 1970
+function Signer:unsign(text, options) end
+
+---@param text string
+---@param options? {max_age?: number} of a TimestampSigner
+---@return boolean
+function Signer:validate(text, options) end
+
+---@class cflask.Serializer
+local Serializer = {}
+
+---@param value any
+---@return string
+function Serializer:dumps(value) end
+
+---@param text string
+---@param options? cflask.UnsignOptions of a URLSafeTimedSerializer
+---@return any value
+---@return integer? time seconds since 1970
+function Serializer:loads(text, options) end
+
+---@param payload string
+---@return any
+function Serializer:load_payload(payload) end
+
+---@class cflask.Signing
+---@field BadSignature cflask.Class
+---@field BadTimeSignature cflask.Class
+---@field SignatureExpired cflask.Class
+---@field BadPayload cflask.Class
+---@field Signer fun(secrets: string|string[], options?: cflask.SignerOptions): cflask.Signer
+---@field TimestampSigner fun(secrets: string|string[], options?: cflask.SignerOptions): cflask.Signer
+---@field URLSafeSerializer fun(secrets: string|string[], options?: cflask.SignerOptions): cflask.Serializer
+---@field URLSafeTimedSerializer fun(secrets: string|string[], options?: cflask.SignerOptions): cflask.Serializer
+
 ---@class cflask
 ---@field request cflask.Request
 ---@field g cflask.G
+---@field session cflask.Session
+---@field signing cflask.Signing
 ---@field current_app cflask.App
 ---@field null lightuserdata
 ---@field json {encode: fun(value: any, options?: table): string, decode: fun(text: string): any, null: lightuserdata, array: fun(t: table): table, is_array: fun(t: any): boolean}
@@ -746,6 +812,7 @@ function Security.from_base64(text) end
 ---@field BuildError cflask.Class
 ---@field Timeout cflask.Class
 ---@field BadSignature cflask.Class
+---@field SignatureExpired cflask.Class
 ---@field TemplateError cflask.Class
 ---@field version string
 local flask = {}
@@ -843,6 +910,24 @@ function flask.timeout(seconds, fn) end
 ---@param fn fun(...)
 ---@param ... any
 function flask.spawn(fn, ...) end
+
+---@param message string|cflask.Markup
+---@param category? string
+function flask.flash(message, category) end
+
+---@param options? {with_categories?: boolean, category_filter?: string[]}
+---@return table
+function flask.get_flashed_messages(options) end
+
+function flask.session_clear() end
+
+function flask.session_touch() end
+
+---@return boolean
+function flask.session_is_new() end
+
+---@return boolean
+function flask.session_is_modified() end
 
 ---@return boolean
 function flask.has_request_context() end

@@ -132,11 +132,10 @@ static int markup_len(lua_State *L)
 
 void markup_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"__concat", markup_concat},
-                                       {"__tostring", markup_tostring},
-                                       {"__eq", markup_eq},
-                                       {"__len", markup_len},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"__concat", markup_concat},   {"__tostring", markup_tostring},
+        {"__tojson", markup_tostring}, {"__eq", markup_eq},
+        {"__len", markup_len},         {NULL, NULL}};
     object_push_metatable(L, K_MARKUP);
     luaL_setfuncs(L, methods, 0);
     lua_pushliteral(L, "Markup");

@@ -50,19 +50,19 @@ local function new_core(secrets, options, what, salt)
         choice(options.digest_method or "sha1", DIGESTS, "digest_method"))
 end
 
--- A class of objects that stand on a signer of the core.
+-- A class of objects that stand on a signer of the core, and the check of what is called with
+-- a dot.
 local function new_class(name, salt)
     local class = {}
     local meta = {__index = class, __name = name}
     signing[name] = function(secrets, options)
         return setmetatable({_core = new_core(secrets, options, name, salt)}, meta)
     end
-    function class._check(self, method)
+    return class, function(self, method)
         if getmetatable(self) ~= meta then
             misuse.fail("call it with a colon: s:%s(...)", method)
         end
     end
-    return class
 end
 
 -- ## What is wrong
@@ -128,43 +128,43 @@ end
 
 -- ## Signers
 
-local Signer = new_class("Signer", "itsdangerous.Signer")
+local Signer, check_signer = new_class("Signer", "itsdangerous.Signer")
 
 -- s:sign(value) -> "value.signature"
 function Signer:sign(value)
-    self._check(self, "sign")
+    check_signer(self, "sign")
     return self._core:sign(misuse.check(value, "string", "what is signed"))
 end
 
 -- s:unsign(text) -> value
 function Signer:unsign(text)
-    self._check(self, "unsign")
+    check_signer(self, "unsign")
     return unsign(self, text)
 end
 
 -- s:validate(text) -> whether unsign would give something
 function Signer:validate(text)
-    self._check(self, "validate")
+    check_signer(self, "validate")
     return is_good(unsign, self, text)
 end
 
-local TimestampSigner = new_class("TimestampSigner", "itsdangerous.Signer")
+local TimestampSigner, check_timed_signer = new_class("TimestampSigner", "itsdangerous.Signer")
 
 -- s:sign(value) -> "value.time.signature"
 function TimestampSigner:sign(value)
-    self._check(self, "sign")
+    check_timed_signer(self, "sign")
     return self._core:sign_timed(misuse.check(value, "string", "what is signed"))
 end
 
 -- s:unsign(text, {max_age = seconds, return_timestamp = true}) -> value[, seconds since 1970]
 function TimestampSigner:unsign(text, options)
-    self._check(self, "unsign")
+    check_timed_signer(self, "unsign")
     return unsign_timed(self, text, options, "unsign")
 end
 
 -- s:validate(text, {max_age = seconds})
 function TimestampSigner:validate(text, options)
-    self._check(self, "validate")
+    check_timed_signer(self, "validate")
     return is_good(unsign_timed, self, text, options, "validate")
 end
 
@@ -202,32 +202,32 @@ local function dump(value)
     return core.pack_payload(core.json.encode(value))
 end
 
-local URLSafeSerializer = new_class("URLSafeSerializer", "itsdangerous")
+local URLSafeSerializer, check_plain = new_class("URLSafeSerializer", "itsdangerous")
 URLSafeSerializer.load_payload = load_payload
 
 -- s:dumps(value) -> text that may stand in a URL
 function URLSafeSerializer:dumps(value)
-    self._check(self, "dumps")
+    check_plain(self, "dumps")
     return self._core:sign(dump(value))
 end
 
 -- s:loads(text) -> value
 function URLSafeSerializer:loads(text)
-    self._check(self, "loads")
+    check_plain(self, "loads")
     return load_payload(self, unsign(self, text))
 end
 
-local URLSafeTimedSerializer = new_class("URLSafeTimedSerializer", "itsdangerous")
+local URLSafeTimedSerializer, check_timed = new_class("URLSafeTimedSerializer", "itsdangerous")
 URLSafeTimedSerializer.load_payload = load_payload
 
 function URLSafeTimedSerializer:dumps(value)
-    self._check(self, "dumps")
+    check_timed(self, "dumps")
     return self._core:sign_timed(dump(value))
 end
 
 -- s:loads(text, {max_age = seconds, return_timestamp = true}) -> value[, seconds since 1970]
 function URLSafeTimedSerializer:loads(text, options)
-    self._check(self, "loads")
+    check_timed(self, "loads")
     local payload, time = unsign_timed(self, text, options, "loads")
     local value = load_payload(self, payload)
     if time then

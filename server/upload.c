@@ -107,30 +107,50 @@ static int seek_lua(lua_State *L)
     return 1;
 }
 
+/* What lines() has read ahead: a client may have sent very many, very short lines. */
+struct ahead {
+    uint64_t from; /* of the window */
+    size_t n;
+    char text[16 * 1024];
+};
+
+/* The text from u->at on, which is not the end, as far as it is there; at least a byte.
+ */
+static struct str look_ahead(lua_State *L, struct ahead *ahead, const struct upload *u)
+{
+    const struct body *body = check_body(L, u);
+    if (u->at < ahead->from || u->at >= ahead->from + ahead->n) {
+        uint64_t left = u->length - u->at;
+        size_t n = left < sizeof ahead->text ? (size_t)left : sizeof ahead->text;
+        int64_t got = body_read(body, u->offset + u->at, ahead->text, n);
+        ahead->from = u->at;
+        ahead->n = got > 0 ? (size_t)got : 0;
+        if (got <= 0)
+            luaL_error(L, "the body can't be read: %s", strerror(got < 0 ? errno : EIO));
+    }
+    struct str text = {ahead->text, ahead->n};
+    return str_skip(text, (size_t)(u->at - ahead->from));
+}
+
 /* The next line without its newline. */
 static int next_line(lua_State *L)
 {
     lua_settop(L, 0);
     lua_pushvalue(L, lua_upvalueindex(1));
+    struct ahead *ahead = lua_touserdata(L, lua_upvalueindex(2));
     struct upload *u = check(L);
-    const struct body *body = check_body(L, u);
+    check_body(L, u);
     if (u->at == u->length)
         return 0;
     luaL_Buffer b;
     luaL_buffinit(L, &b);
-    while (u->at < u->length) {
-        char text[1024];
-        uint64_t left = u->length - u->at;
-        int64_t got = body_read(body, u->offset + u->at, text,
-                                left < sizeof text ? (size_t)left : sizeof text);
-        if (got <= 0)
-            return luaL_error(L, "the body can't be read");
-        const char *newline = memchr(text, '\n', (size_t)got);
-        size_t n = newline ? (size_t)(newline - text) : (size_t)got;
-        luaL_addlstring(&b, text, n);
-        u->at += n + (newline ? 1 : 0);
-        if (newline)
-            break;
+    for (bool has_ended = false; !has_ended && u->at < u->length;) {
+        struct str text = look_ahead(L, ahead, u);
+        const char *newline = memchr(text.p, '\n', text.n);
+        size_t n = newline ? (size_t)(newline - text.p) : text.n;
+        luaL_addlstring(&b, text.p, n);
+        has_ended = newline != NULL;
+        u->at += n + has_ended;
     }
     luaL_pushresult(&b);
     return 1;
@@ -140,7 +160,9 @@ static int lines_lua(lua_State *L)
 {
     check(L);
     lua_settop(L, 1);
-    lua_pushcclosure(L, next_line, 1);
+    struct ahead *ahead = lua_newuserdatauv(L, sizeof *ahead, 0);
+    ahead->from = ahead->n = 0;
+    lua_pushcclosure(L, next_line, 2);
     return 1;
 }
 

@@ -133,6 +133,47 @@ static void long_and_many_lines(void **state)
     free(text);
 }
 
+/* Many lines with one read: those that were read ahead are there when the file is not. */
+static void lines_read_ahead(void **state)
+{
+    (void)state;
+    push(TEXT, sizeof TEXT - 1, 600000);
+    do_chunk("next_line = u:lines() same(next_line(), 'line 1')");
+    assert_int_equal(ftruncate(ex.request.body.fd, 0), 0);
+    do_chunk("same(next_line(), 'line 2\\r') same(next_line(), '')\n"
+             "u:seek('set', 5) same(next_line(), '1') same(next_line(), 'line 2\\r')\n"
+             "fails(\"can't be read\", u.read, u)");
+    close_body();
+}
+
+/* Reading and seeking in between, to places before, in and behind what was read ahead. */
+static void lines_between_seeks(void **state)
+{
+    (void)state;
+    size_t n = 100000;
+    char *text = malloc(n);
+    for (size_t i = 0; i < n; i++)
+        text[i] = i % 7 == 6 ? '\n' : (char)('a' + i % 26);
+    push(text, n, 300000);
+    lua_pushlstring(L, text, n);
+    lua_setglobal(L, "all");
+    do_chunk(
+        "local next_line = u:lines()\n"
+        "for i = 1, 2000 do\n"
+        "  local at = (i * 7919) % #all\n"
+        "  u:seek('set', at)\n"
+        "  if i % 3 == 0 then same(u:read(2), all:sub(at + 1, at + 2)) at = u:seek() "
+        "end\n"
+        "  for _ = 1, i % 5 do\n"
+        "    local stop = all:find('\\n', at + 1, true) or #all + 1\n"
+        "    same(next_line(), at < #all and all:sub(at + 1, stop - 1) or nil)\n"
+        "    at = math.min(stop, #all) same(u:seek(), at)\n"
+        "  end\n"
+        "end\n");
+    close_body();
+    free(text);
+}
+
 static void saving(void **state)
 {
     (void)state;
@@ -215,6 +256,8 @@ int main(void)
         cmocka_unit_test(seeking),
         cmocka_unit_test(lines),
         cmocka_unit_test(long_and_many_lines),
+        cmocka_unit_test(lines_read_ahead),
+        cmocka_unit_test(lines_between_seeks),
         cmocka_unit_test(saving),
         cmocka_unit_test(a_broken_body),
         cmocka_unit_test(gone_with_its_request),

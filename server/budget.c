@@ -64,7 +64,8 @@ void budget_clear(struct task *t)
 {
     if (t->budget.report != LUA_NOREF)
         luaL_unref(t->L, LUA_REGISTRYINDEX, t->budget.report);
-    budget_init(&t->budget);
+    t->budget =
+        (struct budget){.report = LUA_NOREF, .is_unlimited = t->budget.is_unlimited};
 }
 
 /* The CPU of the ticks so far goes to whoever runs. */

@@ -568,8 +568,9 @@ static const struct stage stages[] = {
 };
 /* clang-format on */
 
-/* Runs the stages until the request is over or something must be waited for. */
-static void run_stages(struct exchange *ex)
+/* Runs the stages until the request is over: true; or something must be waited for: then
+   the exchange may be gone. */
+static bool run_stages(struct exchange *ex)
 {
     while (ex->stage != END) {
         const struct stage *stage = &stages[ex->stage];
@@ -577,7 +578,7 @@ static void run_stages(struct exchange *ex)
             int at = ex->stage;
             enum verdict verdict = stage->call(ex, ex->task.co);
             if (verdict == WAIT)
-                return;
+                return false;
             if (verdict == NEXT) {
                 if (ex->stage == at)
                     go_to(ex, at + 1);
@@ -587,33 +588,57 @@ static void run_stages(struct exchange *ex)
         enum outcome outcome = task_resume(&ex->task, ex->n_args);
         ex->is_calling = outcome == OUTCOME_PARKED;
         if (outcome == OUTCOME_PARKED)
-            return;
+            return false;
         if (outcome == OUTCOME_DONE)
             stage->took(ex, ex->task.co);
         else
             fail(ex, ex->task.co);
     }
-    exchange_finish(ex);
+    return true;
 }
 
-/* Lua can raise in a stage only when memory is out: then the answer is given up. */
 static int run_stages_lua(lua_State *L)
 {
-    run_stages(lua_touserdata(L, 1));
+    struct exchange *ex = lua_touserdata(L, 1);
+    bool *is_over = lua_touserdata(L, 2);
+    *is_over = run_stages(ex);
     return 0;
 }
 
-void dispatch_request(struct exchange *ex)
+/* False when Lua has raised in a stage, as it can only when memory is out. */
+static bool run_protected(struct exchange *ex, bool *is_over)
 {
     lua_State *L = ex->task.L;
     lua_pushcfunction(L, run_stages_lua);
     lua_pushlightuserdata(L, ex);
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
-        return;
+    lua_pushlightuserdata(L, is_over);
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+        return true;
     log_text(LOG_ERROR, lua_tostring(L, -1));
     lua_pop(L, 1);
-    send_broken(ex);
-    exchange_finish(ex);
+    return false;
+}
+
+/* Memory is out: 503, while that can be said. */
+static bool run_plainly(struct exchange *ex, bool *is_over)
+{
+    if (ex->is_head_sent)
+        return false;
+    task_stop(&ex->task);
+    ex->is_calling = false;
+    answer_plainly(ex, 503);
+    return run_protected(ex, is_over);
+}
+
+void dispatch_request(struct exchange *ex)
+{
+    bool is_over = false;
+    if (!run_protected(ex, &is_over) && !run_plainly(ex, &is_over)) {
+        send_broken(ex);
+        is_over = true;
+    }
+    if (is_over)
+        exchange_finish(ex);
 }
 
 void exchange_drained(struct exchange *ex)

@@ -25,8 +25,10 @@ static struct exchange *make(struct app *app)
     struct exchange *ex = calloc(1, sizeof *ex);
     if (!ex)
         return NULL;
-    task_init(&ex->task, app->L, &ex->context, go_on);
-    return ex;
+    if (task_init(&ex->task, app->L, &ex->context, go_on) == 0)
+        return ex;
+    free(ex);
+    return NULL;
 }
 
 static void init(struct exchange *ex, struct app *app, struct sink *sink)

@@ -10,11 +10,11 @@
    which leaves a table that is right: the time first, then the key. */
 #include "limiter.h"
 
+#include "base/random.h"
 #include "base/siphash.h"
 #include <assert.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <time.h>
 
 #define WAYS 8
@@ -55,9 +55,7 @@ int limiter_open_shared(void)
             continue;
         table = memory;
         table->most_sets = n;
-        return getrandom(table->secret, sizeof table->secret, 0) == sizeof table->secret
-                   ? 0
-                   : -1;
+        return random_bytes(table->secret, sizeof table->secret);
     }
     return -1;
 }

@@ -3,6 +3,7 @@
 #include "security_lua.h"
 
 #include "base/base64.h"
+#include "base/likeness.h"
 #include "base/random.h"
 #include "digest.h"
 #include "offload.h"
@@ -230,6 +231,24 @@ static int from_base64(lua_State *L)
     return 1;
 }
 
+/* ---- names ---- */
+
+/* likeness(text) -> the text in ASCII, as far as it has a likeness there */
+static int likeness(lua_State *L)
+{
+    struct str text = check_str(L, 1);
+    struct buf *ascii =
+        lua_newuserdatauv(L, sizeof *ascii, 0); /* freed whatever happens */
+    *ascii = (struct buf){0};
+    luaL_setmetatable(L, "cflask.buf");
+    likeness_add(ascii, text);
+    if (ascii->is_exhausted)
+        return luaL_error(L, "not enough memory");
+    lua_pushlstring(L, ascii->n ? ascii->p : "", ascii->n);
+    buf_free(ascii);
+    return 1;
+}
+
 void security_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
@@ -241,6 +260,7 @@ void security_open(lua_State *L)
         {"random_token", random_token},
         {"to_base64", to_base64},
         {"from_base64", from_base64},
+        {"likeness", likeness},
         {NULL, NULL}};
     luaL_newlib(L, functions);
     lua_setfield(L, -2, "security");

@@ -72,21 +72,39 @@ struct event_base *tasks_base(void)
     return ready.base;
 }
 
-static void take_coroutine(struct task *t)
+static void set_idle(struct task *t)
 {
-    t->co = lua_newthread(t->L);
-    t->ref = luaL_ref(t->L, LUA_REGISTRYINDEX);
     t->state = TASK_IDLE;
     t->n_forbidden = 0;
     t->obstacle = NULL;
 }
 
-void task_init(struct task *t, lua_State *L, struct context *context,
-               void (*go_on)(struct task *task))
+static int take_coroutine_lua(lua_State *L)
+{
+    struct task *t = lua_touserdata(L, 1);
+    lua_State *co = lua_newthread(L);
+    t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    t->co = co;
+    return 0;
+}
+
+/* -1 when memory is out: the task then has what it had. */
+static int take_coroutine(struct task *t)
+{
+    lua_pushcfunction(t->L, take_coroutine_lua);
+    lua_pushlightuserdata(t->L, t);
+    if (lua_pcall(t->L, 1, 0, 0) == LUA_OK)
+        return 0;
+    lua_pop(t->L, 1);
+    return -1;
+}
+
+int task_init(struct task *t, lua_State *L, struct context *context,
+              void (*go_on)(struct task *task))
 {
     *t = (struct task){.L = L, .context = context, .go_on = go_on};
     budget_init(&t->budget);
-    take_coroutine(t);
+    return take_coroutine(t);
 }
 
 struct task *task_current(void)
@@ -113,24 +131,42 @@ static void enqueue(struct task *t, int n)
         schedule();
 }
 
+static int push_text_lua(lua_State *L)
+{
+    lua_pushstring(L, lua_touserdata(L, 1));
+    return 1;
+}
+
+void task_push_text(lua_State *L, const char *text)
+{
+    lua_pushcfunction(L, push_text_lua);
+    lua_pushlightuserdata(L, (void *)text);
+    lua_pcall(L, 1, 1, 0); /* fails only with a text of Lua's */
+}
+
+/* The task can't go on: the text is its error. */
+static enum outcome fail(struct task *t, const char *text)
+{
+    task_push_text(t->L, text);
+    lua_checkstack(t->co, 1);
+    lua_xmove(t->L, t->co, 1);
+    t->state = TASK_DEAD;
+    return OUTCOME_FAILED;
+}
+
 /* A view that yields outside of any coroutine of its own has nobody to yield to. */
 static enum outcome refuse_yield(struct task *t)
 {
     lua_settop(t->co, 0);
-    lua_pushliteral(t->co, "attempt to yield from outside a coroutine");
-    t->state = TASK_DEAD;
-    return OUTCOME_FAILED;
+    return fail(t, "attempt to yield from outside a coroutine");
 }
 
 /* It has passed HANDLER_CPU_LIMIT, wherever it stands: nothing of it runs on. */
 static enum outcome end_over(struct task *t, int status)
 {
-    if (status != LUA_YIELD)
+    if (status == LUA_OK)
         lua_settop(t->co, 0);
-    lua_checkstack(t->co, 1);
-    lua_pushliteral(t->co, "HANDLER_CPU_LIMIT is used up");
-    t->state = TASK_DEAD;
-    return OUTCOME_FAILED;
+    return fail(t, "HANDLER_CPU_LIMIT is used up");
 }
 
 /* It has computed for HANDLER_TIME_SLICE, and was parked by a hook. */
@@ -190,14 +226,26 @@ bool task_is_over(const struct task *t)
     return t->budget.is_over;
 }
 
+/* Whether the coroutine, closed, is as good as a new one. One that has died by an error
+   out of a hook never calls a hook again. */
+static bool can_reuse(const struct task *t)
+{
+    return LUAX_REUSES_THREADS && t->budget.n_raised == 0;
+}
+
 void task_renew(struct task *t)
 {
-    if (t->state == TASK_DEAD)
+    int old = t->ref;
+    bool is_reused = can_reuse(t);
+    if (t->state != TASK_IDLE)
         budget_close_thread(t, t->co);
     if (t->budget.is_over)
         budget_clear(t);
-    luaL_unref(t->L, LUA_REGISTRYINDEX, t->ref);
-    take_coroutine(t);
+    t->budget.n_raised = 0;
+    if (!is_reused && take_coroutine(t) == 0)
+        luaL_unref(t->L, LUA_REGISTRYINDEX, old);
+    lua_settop(t->co, 0);
+    set_idle(t);
 }
 
 void task_adopt(struct task *parent, struct task *child)
@@ -242,10 +290,8 @@ void task_stop(struct task *t)
 {
     bool is_used = t->state != TASK_IDLE;
     drop_work(t);
-    if (is_used) {
-        t->state = TASK_DEAD;
+    if (is_used)
         task_renew(t);
-    }
 }
 
 void task_end(struct task *t)
@@ -266,26 +312,39 @@ static int tostring_lua(lua_State *L)
     return 1;
 }
 
-/* Protected, as an error value's __tostring may fail; and not on the dead coroutine,
-   whose stack may be full. */
-void task_push_error(struct task *t)
+/* Protected, as an error value's __tostring may fail. */
+static void push_as_text(lua_State *L, lua_State *from)
 {
-    lua_State *L = t->L;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    if (task_is_over(t)) {
-        budget_push_report(L, t);
-        return;
-    }
-    lua_checkstack(t->co, 1);
     lua_pushcfunction(L, tostring_lua);
-    lua_pushvalue(t->co, -1);
-    lua_xmove(t->co, L, 1);
+    lua_pushvalue(from, -1);
+    lua_xmove(from, L, 1);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
         lua_pop(L, 1);
         lua_pushliteral(L, "(an error value whose __tostring fails)");
     }
+}
+
+/* Not on the dead coroutine, whose stack may be full. */
+static int describe_lua(lua_State *L)
+{
+    struct task *t = lua_touserdata(L, 1);
+    if (task_is_over(t)) {
+        budget_push_report(L, t);
+        return 1;
+    }
+    lua_checkstack(t->co, 1);
+    push_as_text(L, t->co);
     luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
-    lua_remove(L, -2);
+    return 1;
+}
+
+void task_push_error(struct task *t)
+{
+    lua_State *L = t->L;
+    lua_checkstack(L, LUA_MINSTACK);
+    lua_pushcfunction(L, describe_lua);
+    lua_pushlightuserdata(L, t);
+    lua_pcall(L, 1, 1, 0); /* fails only with a text of Lua's */
 }
 
 void context_push_locals(lua_State *L, struct context *context)
@@ -352,18 +411,46 @@ bool task_can_wait(lua_State *L)
     return current && current->n_forbidden == 0 && lua_isyieldable(L);
 }
 
+/* Pushes "file:line: " of the nearest caller that is not one of our own modules. */
+static void push_place(lua_State *L)
+{
+    static const char ours[] = "@lua/cflask/";
+    lua_Debug frame;
+    for (int level = 1; lua_getstack(L, level, &frame); level++) {
+        lua_getinfo(L, "Sl", &frame);
+        if (frame.currentline > 0 && strncmp(frame.source, ours, sizeof ours - 1) != 0) {
+            lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
+/* The message is on top: raises it, placed at the app's line. */
+static void raise_placed(lua_State *L)
+{
+    push_place(L);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
 void task_check_wait(lua_State *L)
 {
-    if (!current)
-        luaL_error(L, "nothing can wait here: there is no request, and no task");
     if (task_can_wait(L))
         return;
-    lua_State *obstacle = current->n_forbidden > 0 ? current->obstacle : L;
-    push_obstacle(obstacle);
-    if (obstacle != L)
-        lua_xmove(obstacle, L, 1);
-    luaL_error(L, "can't wait inside a callback of '%s', which can't be interrupted",
-               lua_tostring(L, -1));
+    if (current) {
+        lua_State *obstacle = current->n_forbidden > 0 ? current->obstacle : L;
+        push_obstacle(obstacle);
+        if (obstacle != L)
+            lua_xmove(obstacle, L, 1);
+        lua_pushfstring(
+            L, "can't wait inside a callback of '%s', which can't be interrupted",
+            lua_tostring(L, -1));
+    } else {
+        lua_pushliteral(L, "nothing can wait here: there is no request, and no task");
+    }
+    raise_placed(L);
 }
 
 void task_forbid_waits(lua_State *L)

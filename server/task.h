@@ -65,11 +65,10 @@ void tasks_open(struct event_base *base);
 /* Forgets the event loop. No task may be left. */
 void tasks_close(void);
 
-/* Makes *t an idle task with a fresh coroutine of L. May raise only Lua's memory error:
-   call it protected or at a place where nothing can be lost. The task must not move in
-   memory. */
-void task_init(struct task *t, lua_State *L, struct context *context,
-               void (*go_on)(struct task *task));
+/* Makes *t an idle task with a fresh coroutine of L. The task must not move in memory. -1
+   when memory is out: then there is nothing to end. */
+int task_init(struct task *t, lua_State *L, struct context *context,
+              void (*go_on)(struct task *task));
 
 /* The one door into an app's code: calls the function below the top nargs values of
    t->co, or goes on with a parked one, giving it the values. */
@@ -82,8 +81,8 @@ void task_wake(struct task *t, int n);
 /* Has an idle task's go_on called from the event loop, in its turn. */
 void task_requeue(struct task *t);
 
-/* Gives a dead task a fresh coroutine, and a fresh budget if the old was used up. The
-   to-be-closed variables of the dead one are closed, which ends its frames. */
+/* Makes a dead task usable again, with a fresh budget if the old was used up. Its
+   to-be-closed variables are closed, which ends its frames. Never raises. */
 void task_renew(struct task *t);
 
 /* Whether the task has computed past HANDLER_CPU_LIMIT, or one of its children has. */
@@ -100,8 +99,11 @@ void task_stop(struct task *t);
 void task_adopt(struct task *parent, struct task *child);
 
 /* Pushes onto t->L the error on top of a failed task's stack, as text, and its traceback;
-   of a task that is over, where it was. */
+   of a task that is over, where it was. Never raises. */
 void task_push_error(struct task *t);
+
+/* Pushes a text from where nothing may raise: Lua's own when memory is out. */
+void task_push_text(lua_State *L, const char *text);
 
 /* The running task, or NULL. */
 struct task *task_current(void);

@@ -66,7 +66,10 @@ static struct child *new_child(lua_State *L, int index, int n_args,
     memset(c, 0, sizeof *c);
     c->own = (struct context){NULL, NULL, LUA_NOREF};
     c->self = luaL_ref(L, LUA_REGISTRYINDEX);
-    task_init(&c->task, main, context ? context : &c->own, child_go_on);
+    if (task_init(&c->task, main, context ? context : &c->own, child_go_on) < 0) {
+        luaL_unref(L, LUA_REGISTRYINDEX, c->self);
+        luaL_error(L, "out of memory");
+    }
     c->task.release = release;
     c->n_args = n_args;
     if (!lua_checkstack(c->task.co, n_args + 1)) {
@@ -110,7 +113,7 @@ static void group_wake_with_results(struct group *g)
 {
     lua_State *co = g->parent->co;
     if (!lua_checkstack(co, g->n + 3)) {
-        lua_pushliteral(g->parent->L, "too many results");
+        task_push_text(g->parent->L, "too many results");
         group_fail(g, g->parent->L);
         return;
     }
@@ -124,21 +127,32 @@ static void group_wake_with_results(struct group *g)
     task_wake(g->parent, g->n + 1);
 }
 
+/* A child has returned: what it gave goes to the group's table. */
+static int collect_lua(lua_State *L)
+{
+    struct child *c = lua_touserdata(L, 1);
+    struct group *g = c->group;
+    lua_State *co = c->task.co;
+    int n = g->gives_all ? lua_gettop(co) : 1;
+    luaL_checkstack(L, n + 1, "too many results");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, g->results);
+    lua_settop(co, n);
+    lua_xmove(co, L, n);
+    for (int i = n; i >= 1; i--)
+        lua_rawseti(L, 2, g->gives_all ? i : c->index);
+    if (g->gives_all)
+        g->n = n;
+    return 0;
+}
+
 static void group_done(struct group *g, struct child *c)
 {
-    lua_State *co = c->task.co;
-    int n = lua_gettop(co);
-    if (g->gives_all) {
-        g->n = n;
-        lua_rawgeti(co, LUA_REGISTRYINDEX, g->results);
-        lua_insert(co, 1);
-        for (int i = n; i >= 1; i--)
-            lua_rawseti(co, 1, i);
-    } else if (n > 0) {
-        lua_settop(co, 1);
-        lua_rawgeti(co, LUA_REGISTRYINDEX, g->results);
-        lua_insert(co, 1);
-        lua_rawseti(co, 1, c->index);
+    lua_State *L = c->task.L;
+    lua_pushcfunction(L, collect_lua);
+    lua_pushlightuserdata(L, c);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        group_fail(g, L);
+        return;
     }
     end_child(c);
     if (--g->left == 0)

@@ -1,5 +1,6 @@
 -- The module `cflask`: Flask's names.
 local core = require "cflask.core"
+local cors = require "cflask.cors"
 local app = require "cflask.app"
 local blueprint = require "cflask.blueprint"
 local errors = require "cflask.errors"
@@ -7,6 +8,7 @@ local helpers = require "cflask.helpers"
 local limiter = require "cflask.limiter"
 local misuse = require "cflask.misuse"
 local security = require "cflask.security"
+local security_headers = require "cflask.security_headers"
 local sessions = require "cflask.sessions"
 local signing = require "cflask.signing"
 local signals = require "cflask.signals"
@@ -85,6 +87,8 @@ local flask = {
     security = security,
 
     limiter = limiter.new,
+    cors = cors,
+    security_headers = security_headers,
 
     json = core.json,
     null = core.json.null,
@@ -133,7 +137,7 @@ local ELSEWHERE = {
 }
 for name in ([[render_template render_template_string stream_template
     stream_template_string get_template_attribute csrf
-    login cors security_headers is_kwargs websocket channel every fetch
+    login is_kwargs websocket channel every fetch
     ]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER
 end

@@ -121,4 +121,16 @@ function security.safe_join(folder, ...)
     return joined
 end
 
+-- secure_filename(name): a name that a client chose, as one that is safe to save under: ASCII
+-- letters, digits, "_", "-" and ".", none of the last first or last. As Werkzeug's. May be "".
+function security.secure_filename(name)
+    local ascii = raw.likeness(check_text(name, "the argument of secure_filename"))
+    local words = {}
+    for word in ascii:gsub("/", " "):gmatch("[^%s\28-\31]+") do
+        words[#words + 1] = word
+    end
+    local safe = table.concat(words, "_"):gsub("[^A-Za-z0-9_.-]", ""):gsub("^[._]+", "")
+    return (safe:reverse():gsub("^[._]+", "")):reverse()
+end
+
 return security

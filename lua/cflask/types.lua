@@ -871,6 +871,39 @@ function flask.send_file(what, options) end
 ---@return cflask.Response
 function flask.send_from_directory(folder, path, options) end
 
+---@class cflask.CorsOptions
+---@field origins? string|(string|fun(origin: string): boolean)[]|fun(origin: string): boolean
+---@field methods? string|string[]
+---@field allow_headers? string|string[]
+---@field expose_headers? string|string[]
+---@field supports_credentials? boolean
+---@field max_age? integer seconds
+---@field resources? string|string[]|table<string, cflask.CorsOptions>
+---@field automatic_options? boolean
+
+---@param app cflask.App|cflask.Blueprint
+---@param options? cflask.CorsOptions
+---@return cflask.App|cflask.Blueprint
+function flask.cors(app, options) end
+
+---@class cflask.SecurityHeadersOptions
+---@field content_security_policy? string|false|table<string, string|string[]|boolean>
+---@field content_security_policy_report_only? boolean
+---@field nonce_in? string[]
+---@field strict_transport_security? string|false|{max_age?: integer, include_subdomains?: boolean, preload?: boolean}
+---@field frame_options? string|false
+---@field content_type_options? string|boolean
+---@field referrer_policy? string|false
+---@field permissions_policy? string|false|table<string, string|string[]|false>
+---@field cross_origin_opener_policy? string|false
+---@field force_https? boolean
+---@field force_https_permanent? boolean
+
+---@param app cflask.App|cflask.Blueprint
+---@param options? cflask.SecurityHeadersOptions
+---@return {csp_nonce: fun(): string}
+function flask.security_headers(app, options) end
+
 ---@param app cflask.App
 ---@param options? {default?: string|string[], application?: string|string[], key?: fun(): string?, headers?: boolean, exempt_when?: fun(): boolean}
 ---@return cflask.Limiter

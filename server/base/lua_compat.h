@@ -18,8 +18,9 @@
 #define luax_resume(co, from, nargs, nresults) lua_resume(co, from, nargs, nresults)
 
 /* Ends a coroutine that is parked or failed; its pending to-be-closed variables are
- * closed. */
+   closed. It can be used again, where LUAX_REUSES_THREADS. */
 #define luax_closethread(co) lua_resetthread(co)
+#define LUAX_REUSES_THREADS  1
 
 /* The one Lua value that goes with a userdata (made with lua_newuserdatauv(L, size, 1));
    it must be a table, and is read only after it was set. */
@@ -63,6 +64,7 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #define luaL_len(L, i)          ((lua_Integer)lua_objlen(L, i))
 #define lua_pushglobaltable(L)  lua_pushvalue(L, LUA_GLOBALSINDEX)
 #define luax_closethread(co)    lua_settop(co, 0)
+#define LUAX_REUSES_THREADS     0
 #define luax_setuservalue(L, i) lua_setfenv(L, i)
 #define luax_getuservalue(L, i) lua_getfenv(L, i)
 #define luax_checkfile(L, i)    (*(FILE **)luaL_checkudata(L, i, LUA_FILEHANDLE))

@@ -1,7 +1,7 @@
 local flask = require "cflask"
 local jinja = require "cflask.jinja"
 
-local LIMIT = 0.1 -- seconds of CPU
+local LIMIT = 0.06 -- seconds of CPU
 
 local function loop()
     while true do end
@@ -245,6 +245,22 @@ describe("HANDLER_CPU_LIMIT", function()
             end)
         end)
         assert.same({1}, seen)
+    end)
+
+    it("leaves a hook that the app has set", function()
+        local n = 0
+        local function hook() n = n + 1 end
+        local r = answer(function()
+            debug.sethook(hook, "", 1000)
+            local from = os.clock()
+            while os.clock() - from < LIMIT / 2 do end
+            local before = n
+            for _ = 1, 10000 do end
+            local is_there = debug.gethook() == hook and n > before
+            debug.sethook()
+            return tostring(is_there)
+        end)
+        assert.equal("true", r.text)
     end)
 
     it("leaves no memory behind", function()

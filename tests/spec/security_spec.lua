@@ -307,3 +307,40 @@ describe("safe_join", function()
         refused("flask.security.safe_join", function() return flask.safe_join end)
     end)
 end)
+
+describe("secure_filename", function()
+    local secure = security.secure_filename
+
+    it("keeps a plain name", function()
+        assert.equal("My-cool_movie.2.mov", secure("My-cool_movie.2.mov"))
+    end)
+
+    it("makes one name of a path", function()
+        assert.equal("etc_passwd", secure("../../../etc/passwd"))
+        assert.equal("C_Windows_x", secure("C/Windows/ /x"))
+        assert.equal("etcpasswd", secure("..\\..\\etc\\passwd"))
+        assert.equal("a_b", secure("a\239\188\143b")) -- a full-width slash
+    end)
+
+    it("takes accents and ligatures apart and drops what is left", function()
+        assert.equal("i_contain_cool_umlauts.txt", secure("i contain cool \195\188ml\195\164uts.txt"))
+        assert.equal("file12", secure("\239\172\129le\194\189"))
+        assert.equal("jpg", secure("\230\151\165\230\156\172.jpg"))
+        assert.equal("ab", secure("a\0\255\192\175b"))
+    end)
+
+    it("begins and ends with no dot or underscore, and may be empty", function()
+        assert.equal("bashrc", secure("._.bashrc_."))
+        assert.equal("", secure(".."))
+        assert.equal("", secure(""))
+        assert.equal("", secure(" /\t/ "))
+    end)
+
+    it("takes time by the name's length alone", function()
+        assert.equal("a" .. ("."):rep(1000000) .. "a", secure("a" .. ("."):rep(1000000) .. "a"))
+    end)
+
+    it("needs a name", function()
+        refused("must be a string", secure, nil)
+    end)
+end)

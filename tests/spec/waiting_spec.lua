@@ -133,6 +133,24 @@ describe("a wait inside a callback of a C function", function()
         assert.is_true(seconds >= 1)
     end)
 
+    it("is placed at the app's line", function()
+        local function no_task() end
+        for _, wait in ipairs{
+            function() flask.sleep(1); return 1 end,
+            function() flask.gather{no_task}; return 1 end,
+            function() flask.timeout(1, no_task); return 1 end,
+        } do
+            local line = debug.getinfo(wait, "S").linedefined
+            local place = ("waiting_spec.lua:%d: "):format(line)
+            local inside = view(function()
+                return failure(string.gsub, "abc", "b", wait)
+            end)
+            assert.truthy(inside:find(place .. "can't wait inside", 1, true), inside)
+            local outside = failure(wait)
+            assert.truthy(outside:find(place .. "nothing can wait here", 1, true), outside)
+        end
+    end)
+
     it("lets a coroutine there yield to its resumer", function()
         assert.equal("a[1]c", view(function()
             return (string.gsub("abc", "b", function()

@@ -250,6 +250,13 @@ local endless = {
     end,
 }
 
+app:get("/hash/<int:iterations>", function(iterations)
+    local security = flask.security
+    local hash = security.generate_password_hash("x", {
+        method = "pbkdf2:sha256:" .. iterations})
+    return tostring(hash:find("^pbkdf2:sha256:" .. iterations) ~= nil)
+end)
+
 app:get("/compute/<kind>", function(kind)
     return endless[kind]()
 end)

@@ -167,7 +167,7 @@ static void *scarce_alloc(void *data, void *old, size_t old_size, size_t size)
 static bool ask_with(long n, struct app *app)
 {
     struct sink sink;
-    exchanges_close(); /* so that a coroutine is made */
+    exchanges_close(L); /* so that a coroutine is made */
     lua_gc(L, LUA_GCCOLLECT, 0);
     n_allocations = n;
     struct exchange *ex = ask(&sink, app);

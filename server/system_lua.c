@@ -1,6 +1,7 @@
 /* The process and its files, as far as the command line and the loader need them. */
 #include "system_lua.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -78,6 +79,48 @@ static int read_file(lua_State *L)
     return 1;
 }
 
+static int close_dir(lua_State *L)
+{
+    DIR **dir = lua_touserdata(L, 1);
+    if (*dir)
+        closedir(*dir);
+    *dir = NULL;
+    return 0;
+}
+
+/* A userdata that closes the folder whatever happens, on top of the stack. */
+static DIR **push_dir(lua_State *L)
+{
+    DIR **dir = lua_newuserdatauv(L, sizeof(DIR *), 0);
+    *dir = NULL;
+    if (luaL_newmetatable(L, "cflask.dir")) {
+        lua_pushcfunction(L, close_dir);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return dir;
+}
+
+/* list_dir(path) -> the names in the folder, in no order; or nil, message */
+static int list_dir(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    DIR **dir = push_dir(L);
+    if (!(*dir = opendir(path)))
+        return fail(L);
+    lua_newtable(L);
+    lua_Integer n = 0;
+    for (const struct dirent *entry; (entry = readdir(*dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        lua_pushstring(L, entry->d_name);
+        lua_rawseti(L, -2, ++n);
+    }
+    closedir(*dir);
+    *dir = NULL;
+    return 1;
+}
+
 /* environ() -> a new table of the whole environment */
 static int environ_lua(lua_State *L)
 {
@@ -116,11 +159,16 @@ static int isatty_lua(lua_State *L)
 
 void system_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"getcwd", getcwd_lua},   {"realpath", realpath_lua},
-        {"is_file", is_file},     {"is_dir", is_dir},
-        {"read_file", read_file}, {"environ", environ_lua},
-        {"getenv", getenv_lua},   {"setenv", setenv_lua},
-        {"isatty", isatty_lua},   {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"getcwd", getcwd_lua},
+                                         {"realpath", realpath_lua},
+                                         {"is_file", is_file},
+                                         {"is_dir", is_dir},
+                                         {"read_file", read_file},
+                                         {"environ", environ_lua},
+                                         {"getenv", getenv_lua},
+                                         {"setenv", setenv_lua},
+                                         {"isatty", isatty_lua},
+                                         {"list_dir", list_dir},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -20,7 +20,7 @@ local OPTIONS = {
     key = {has_value = true, of = RUN},
     debug = {of = RUN},
     ["access-log"] = {of = RUN},
-    json = {of = {routes = true}},
+    json = {of = {routes = true, check = true}},
     help = {},
     version = {},
 }
@@ -138,9 +138,9 @@ local function choose(found)
     end
     check_options(found, found.own and "the app's own commands" or command)
     found.app = found.app or loader.default()
-    if not found.app and (command == "run" or command == "routes") then
+    if not found.app and (command == "run" or command == "routes" or command == "check") then
         wrong("which app? As in: cflask-lua %s (cflask-lua --help tells more)",
-              command == "run" and "hello.lua" or "routes hello.lua")
+              command == "run" and "hello.lua" or command .. " hello.lua")
     end
     return command
 end

@@ -5,6 +5,7 @@ local config = require "cflask.config"
 local core = require "cflask.core"
 local loader = require "cflask.loader"
 local paths = require "cflask.paths"
+local secrets = require "cflask.secrets"
 
 local commands = {}
 
@@ -57,6 +58,10 @@ end
 -- can't be loaded, and that is why.
 local function serve(app, options, wrong, why)
     local is_fine, message = pcall(config.check, app.config)
+    if is_fine and not app.config.DEBUG then
+        message = secrets.refusal(app)
+        is_fine = message == nil
+    end
     if not is_fine then
         loader.fail("%s", message)
     end
@@ -199,6 +204,12 @@ function commands.routes(found)
         print_table(rows)
     end
     return 0
+end
+
+-- ## check
+
+function commands.check(found)
+    return require("cflask.check").report(loader.load(found.app), found.options.json)
 end
 
 -- ## The app's own commands
@@ -424,7 +435,7 @@ function commands.version()
     return 0
 end
 
-for _, name in ipairs{"shell", "new", "check"} do
+for _, name in ipairs{"shell", "new"} do
     commands[name] = function(_, wrong)
         wrong("%s is not built yet: it comes with a later version", name)
     end

@@ -122,8 +122,8 @@ end
 local function limit_of(self, what)
     local rates = parse(what)
     local text = table.concat(rates, " ")
-    self._limits[text] = self._limits[text] or core.limit(self._name, rates)
-    return self._limits[text], rates
+    self._known[text] = self._known[text] or core.limit(self._name, rates)
+    return self._known[text], rates
 end
 
 local function make_rule(self, what, options)
@@ -335,14 +335,19 @@ function Limiter:exempt(thing)
     return thing
 end
 
--- Whether a limit of its own stands on the view; for `cflask-lua check`.
-function Limiter:_has_limit(view)
+-- Whether requests for the view (of the blueprint, if any) are counted, by a limit of its
+-- own or by one of all views; for `cflask-lua check`.
+function Limiter:_limits(view, blueprint)
+    local marks = {blueprint and self._marks[blueprint]}
     for each in wrapped.chain(view) do
-        if self._marks[each] and self._marks[each][1] then
-            return true
+        table.insert(marks, self._marks[each])
+    end
+    for _, mark in ipairs(marks) do
+        if mark.is_exempt then
+            return false
         end
     end
-    return false
+    return marks[1] ~= nil or (self._default or self._application) ~= nil
 end
 
 local OPTIONS = {
@@ -360,7 +365,7 @@ local function new(app, options)
     local self = setmetatable({
         _number = (former and former._number or 0) + 1,
         _key = options.key or default_key, _has_headers = options.headers ~= false,
-        _limits = {}, _marks = setmetatable({}, {__mode = "k"}),
+        _known = {}, _marks = setmetatable({}, {__mode = "k"}),
     }, Limiter)
     self._name = ("%s\0%d"):format(app.name, self._number)
     if options.key ~= nil then

@@ -262,6 +262,7 @@ local function new(app, options)
             app.config.SESSION_COOKIE_SECURE = true
         end
     end
+    settings.has_own_hsts = settings.hsts and (options or {}).strict_transport_security ~= nil
     app:after_request(function(response) finish(settings, response) end)
     app:context_processor(function() return {csp_nonce = csp_nonce} end)
     if app.extensions then

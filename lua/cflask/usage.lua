@@ -4,6 +4,7 @@ local usage = {}
 local MAIN = [[
 usage: cflask-lua [run] APP [options]     serve an app
        cflask-lua routes APP [--json]     list its routes
+       cflask-lua check APP [--json]      say what would be unsafe or slow in production
        cflask-lua APP NAME [words]        run a command of the app's own
        cflask-lua test [busted options]   run tests under busted
        cflask-lua lua FILE [words]        run a Lua script with our modules at hand
@@ -37,6 +38,20 @@ Lists the routes of an app: endpoint, methods, rule. With --json as a JSON list 
 {"endpoint", "methods", "rule"}, for other programs.
 ]]
 
+local CHECK = [[
+usage: cflask-lua check APP [--json]
+
+Loads the app and says what would be unsafe or slow in production, and what to do, one line
+each, the gravest first:
+
+  unsafe   others could do harm: the exit status is then 1, else 0
+  slow     costs time for nothing
+  hint     may be meant so
+
+With --json as a JSON list of {"severity", "key", "message", "advice"}. Settings, routes, the
+app's Lua files and its templates are looked at; no request is made.
+]]
+
 local TEST = [[
 usage: cflask-lua test [busted options] [files or folders]
 
@@ -61,8 +76,9 @@ Prints the versions of cflask-lua and of Lua.
 local LATER = "%s comes with a later version.\n"
 
 usage.COMMANDS = {
-    run = RUN, routes = ROUTES, test = TEST, lua = SCRIPT, version = VERSION, help = MAIN,
-    shell = LATER:format("shell"), new = LATER:format("new"), check = LATER:format("check"),
+    run = RUN, routes = ROUTES, check = CHECK, test = TEST, lua = SCRIPT, version = VERSION,
+    help = MAIN,
+    shell = LATER:format("shell"), new = LATER:format("new"),
 }
 
 -- The help of a command, or that of the program for nil.

@@ -116,7 +116,7 @@ describe("wrong use", function()
             ["hello.lua --json"] = "is not one of run",
             ["shell hello.lua"] = "shell is not built yet",
             ["new shop"] = "new is not built yet",
-            ["check hello.lua"] = "check is not built yet",
+            ["check"] = "which app?",
             ["run hello.lua other.lua"] = "takes one app",
             ["run"] = "which app?",
             [""] = "which app?",

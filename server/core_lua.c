@@ -105,15 +105,15 @@ static int propagate(lua_State *L)
 /* error_page(code, name, description, as_json) -> body, content type */
 static int error_page_lua(lua_State *L)
 {
-    struct buf page = {0};
     int code = (int)luaL_checkinteger(L, 1);
     const char *name = luaL_optstring(L, 2, NULL), *text = luaL_optstring(L, 3, NULL);
-    const char *type = error_page(&page, code, name, text, lua_toboolean(L, 4));
-    struct buf *kept = lua_newuserdatauv(L, sizeof page, 0); /* freed whatever happens */
-    *kept = page;
+    bool is_json = lua_toboolean(L, 4);
+    struct buf *page = lua_newuserdatauv(L, sizeof *page, 0); /* freed whatever happens */
+    *page = (struct buf){0};
     luaL_setmetatable(L, "cflask.buf");
-    lua_pushlstring(L, kept->p ? kept->p : "", kept->n);
-    buf_free(kept);
+    const char *type = error_page(page, code, name, text, is_json);
+    lua_pushlstring(L, page->p ? page->p : "", page->n);
+    buf_free(page);
     lua_pushstring(L, type);
     return 2;
 }

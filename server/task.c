@@ -248,6 +248,17 @@ void task_renew(struct task *t)
     set_idle(t);
 }
 
+int task_take_dead(struct task *t)
+{
+    int dead = t->ref;
+    assert(t->state == TASK_DEAD);
+    if (take_coroutine(t) < 0)
+        return LUA_NOREF;
+    set_idle(t);
+    task_renew(t);
+    return dead;
+}
+
 void task_adopt(struct task *parent, struct task *child)
 {
     child->parent = parent;

@@ -85,6 +85,11 @@ void task_requeue(struct task *t);
    to-be-closed variables are closed, which ends its frames. Never raises. */
 void task_renew(struct task *t);
 
+/* Takes the dead coroutine with its frames away from the task, which has a fresh one
+   then: for the debugger. Returns its registry reference; LUA_NOREF, the task unchanged,
+   when memory is out. Whoever takes it ends it with luax_closethread, some time. */
+int task_take_dead(struct task *t);
+
 /* Whether the task has computed past HANDLER_CPU_LIMIT, or one of its children has. */
 bool task_is_over(const struct task *t);
 

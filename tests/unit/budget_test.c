@@ -48,21 +48,6 @@ static void all_resumes_count(void **state)
     assert_int_equal(t.budget.used, 0);
 }
 
-static void what_no_task_computes_counts_for_none(void **state)
-{
-    (void)state;
-    struct task t;
-    assert_int_equal(task_init(&t, L, &context, ignore), 0);
-    struct run run = {.L = L};
-    begin(&run);
-    tick(5000);
-    load(&t, "tick(7)");
-    task_resume(&t, 0);
-    end(&run);
-    assert_int_equal(t.budget.used, 7);
-    task_end(&t);
-}
-
 static void children_count_for_their_parent(void **state)
 {
     (void)state;
@@ -103,6 +88,21 @@ static void a_turns_first_tick_is_not_counted(void **state)
 }
 
 #if LUAX_HAS_HOOKS
+
+static void what_no_task_computes_counts_for_none(void **state)
+{
+    (void)state;
+    struct task t;
+    assert_int_equal(task_init(&t, L, &context, ignore), 0);
+    struct run run = {.L = L};
+    begin(&run);
+    tick(5000);
+    load(&t, "tick(7)");
+    task_resume(&t, 0);
+    end(&run);
+    assert_int_equal(t.budget.used, 7);
+    task_end(&t);
+}
 
 static int n_foreign;
 
@@ -213,10 +213,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_resumes_count),
-        cmocka_unit_test(what_no_task_computes_counts_for_none),
         cmocka_unit_test(children_count_for_their_parent),
         cmocka_unit_test(a_turns_first_tick_is_not_counted),
 #if LUAX_HAS_HOOKS
+        cmocka_unit_test(what_no_task_computes_counts_for_none),
         cmocka_unit_test(somebodys_hook_is_put_back),
         cmocka_unit_test(what_is_over_runs_no_more),
         cmocka_unit_test(a_hook_is_called_after_errors_out_of_one),

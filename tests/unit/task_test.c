@@ -91,6 +91,25 @@ static void results_and_errors(void **state)
     assert_null(task_current());
 }
 
+/* The debugger's: the frames stay, and their to-be-closed variables open, until it ends
+ * them. */
+static void dead_frames_can_be_taken(void **state)
+{
+    (void)state;
+    struct counted c;
+    start(&c, NULL, "local secret = 7 error('x')");
+    assert_int_equal(task_resume(&c.task, 0), OUTCOME_FAILED);
+    lua_State *dead = c.task.co;
+    int ref = task_take_dead(&c.task);
+    push_chunk(c.task.co, "return 1");
+    assert_int_equal(task_resume(&c.task, 0), OUTCOME_DONE);
+    task_end(&c.task);
+    lua_Debug frame;
+    assert_true(lua_getstack(dead, 1, &frame));
+    assert_string_equal(lua_getlocal(dead, &frame, 1), "secret");
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+}
+
 static void parks_and_wakes_from_the_loop_only(void **state)
 {
     (void)state;
@@ -368,6 +387,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_and_errors),
+        cmocka_unit_test(dead_frames_can_be_taken),
         cmocka_unit_test(parks_and_wakes_from_the_loop_only),
         cmocka_unit_test(yields_of_the_app_go_nowhere),
         cmocka_unit_test(the_loop_gets_its_turn),

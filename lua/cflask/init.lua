@@ -3,9 +3,11 @@ local core = require "cflask.core"
 local cors = require "cflask.cors"
 local app = require "cflask.app"
 local blueprint = require "cflask.blueprint"
+local csrf = require "cflask.csrf"
 local errors = require "cflask.errors"
 local helpers = require "cflask.helpers"
 local limiter = require "cflask.limiter"
+local login = require "cflask.login"
 local misuse = require "cflask.misuse"
 local security = require "cflask.security"
 local security_headers = require "cflask.security_headers"
@@ -101,6 +103,9 @@ local flask = {
     http_date = core.http_date,
     parse_date = core.parse_date,
 
+    csrf = csrf,
+    login = login,
+
     sleep = core.sleep,
     gather = core.gather,
     timeout = core.timeout,
@@ -136,8 +141,8 @@ local ELSEWHERE = {
     render = USE .. "templates come with a later version",
 }
 for name in ([[render_template render_template_string stream_template
-    stream_template_string get_template_attribute csrf
-    login is_kwargs websocket channel every fetch
+    stream_template_string get_template_attribute
+    is_kwargs websocket channel every fetch
     ]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER
 end

@@ -668,6 +668,98 @@ local TestCliRunner = {}
 ---@return {output: string, exit_code: integer, exception: any}
 function TestCliRunner:invoke(words) end
 
+---@class cflask.Csrf
+---@field CSRFError cflask.Class
+local Csrf = {}
+
+---@param app cflask.App
+---@return cflask.App
+function Csrf.protect(app) end
+
+---@return string
+function Csrf.token() end
+
+function Csrf.check() end
+
+---@generic T
+---@param what T a view, a blueprint, or an endpoint's name with its app
+---@param app? cflask.App
+---@return T
+function Csrf.exempt(what, app) end
+
+---@class cflask.LoginOptions
+---@field user_loader? fun(id: string): table?
+---@field request_loader? fun(request: cflask.Request): table?
+---@field login_view? string|false
+---@field blueprint_login_views? table<string, string>
+---@field login_message? string|false
+---@field login_message_category? string
+---@field refresh_view? string|false
+---@field refresh_message? string|false
+---@field refresh_message_category? string
+---@field unauthorized? cflask.View
+---@field needs_refresh? cflask.View
+---@field remember_cookie_duration? number seconds
+---@field session_protection? "basic"|"strong"|false
+
+---@class cflask.Login
+local Login = {}
+
+---@param app cflask.App
+---@param options cflask.LoginOptions
+---@return cflask.App
+function Login.init(app, options) end
+
+---@return table? user
+function Login.current_user() end
+
+---@param user table
+---@param options? {remember?: boolean, duration?: number, fresh?: boolean, force?: boolean}
+---@return boolean
+function Login.login_user(user, options) end
+
+---@return true
+function Login.logout_user() end
+
+---@param view cflask.View
+---@return cflask.View
+function Login.required(view) end
+
+---@param ... string
+---@return fun(view: cflask.View): cflask.View
+function Login.roles(...) end
+
+---@param fn fun(user: table, ...): boolean?
+---@return fun(view: cflask.View): cflask.View
+function Login.permission(fn) end
+
+---@param view cflask.View
+---@return cflask.View
+function Login.fresh(view) end
+
+---@param name string
+---@return boolean
+function Login.has_role(name) end
+
+---@return boolean
+function Login.is_fresh() end
+
+function Login.confirm_login() end
+
+---@param default? string
+---@return string
+function Login.next_url(default) end
+
+---@param url any
+---@return boolean
+function Login.is_local_url(url) end
+
+---@return any
+function Login.unauthorized() end
+
+---@return any
+function Login.needs_refresh() end
+
 ---@class cflask.LimitOptions
 ---@field key? fun(): string?
 ---@field methods? string[]
@@ -797,6 +889,8 @@ function Serializer:load_payload(payload) end
 ---@field URLSafeTimedSerializer fun(secrets: string|string[], options?: cflask.SignerOptions): cflask.Serializer
 
 ---@class cflask
+---@field csrf cflask.Csrf
+---@field login cflask.Login
 ---@field request cflask.Request
 ---@field g cflask.G
 ---@field session cflask.Session

@@ -67,6 +67,12 @@ app:route("/headers", {methods = ANY}, function()
     return found
 end)
 
+-- An app of its own: hooks of the limiter would stand in each request's way here.
+local limited = flask.Flask("limited", {static_folder = false})
+local limiter = flask.limiter(limited, {key = function() return request.args.k end})
+limited:get("/", limiter:limit("2/hour")(function() return "within the limit" end))
+app:mount("/limited", limited)
+
 app:get("/client", function()
     return {remote_addr = request.remote_addr, url = request.url}
 end)

@@ -1,5 +1,7 @@
-"""Clients behind proxies: PROXY_FIX."""
-from wire import await_true, case, equal
+"""Who a client is, and how often it may come: PROXY_FIX, flask.limiter."""
+import signal
+
+from wire import await_true, case, check, equal
 
 FIELDS = (b"X-Forwarded-For: 6.6.6.6, 1.2.3.4\r\nX-Forwarded-Proto: https\r\n"
           b"X-Forwarded-Host: shop.test\r\nX-Forwarded-Prefix: /shop\r\n")
@@ -25,3 +27,25 @@ def _(t):
     equal(client.answer().json()["remote_addr"], "9.9.9.9", "the third")
     client.close()
     await_true(lambda: "1.2.3.4 - - [" in server.log(), 5, "the log has not the client's address")
+
+
+@case("The third request of a limit of two is 429, on whichever connection, until it may come again")
+def _(t):
+    path = b"/limited/?k=" + t.token()
+    answers = [t.get(path) for _ in range(3)]
+    equal([answer.status for answer in answers], [200, 200, 429], "the statuses")
+    equal([answer.get("RateLimit-Remaining") for answer in answers], ["1", "0", "0"], "what is left")
+    wait = int(answers[2].get("Retry-After"))
+    check(1700 < wait <= 1800, "Retry-After is %d", wait)
+    equal(t.get(b"/limited/?k=" + t.token()).status, 200, "the status of another client")
+
+
+@case("What the limiter has counted outlives a reload")
+def _(t):
+    server = t.serve()
+    equal([t.get(b"/limited/?k=1", server).status for _ in range(2)], [200, 200], "the statuses")
+    t.get(b"/calls/9?t=9", server)
+    server.signal(signal.SIGHUP)
+    await_true(lambda: t.calls(b"9", server) == 0, 20, "the app is not loaded anew")
+    equal(t.get(b"/limited/?k=1", server).status, 429, "the status after a reload")
+    equal(t.get(b"/limited/?k=2", server).status, 200, "the status of another client")

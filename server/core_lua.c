@@ -26,6 +26,7 @@
 #include "signals.h"
 #include "signing_lua.h"
 #include "static.h"
+#include "supervisor.h"
 #include "system_lua.h"
 #include "upload.h"
 #include "wait.h"
@@ -298,6 +299,7 @@ static int open_core(lua_State *L)
                                          {"set_log_level", log_set_level_lua},
                                          {"load_error", load_error},
                                          {"serve", generation_note_lua},
+                                         {"supervise", supervisor_run_lua},
                                          {"int", convert_int},
                                          {"number", convert_number},
                                          {"boolean", convert_boolean},

@@ -1,12 +1,14 @@
-/* Sockets to listen on: TCP and Unix. */
+/* Sockets to listen on: TCP, Unix, inherited. */
 #include "listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -114,4 +116,58 @@ int listen_unix(const char *path, char *url, size_t url_size, struct fault *faul
         return failed(fault, path, "--unix", errno);
     snprintf(url, url_size, "unix:%s", path);
     return fd;
+}
+
+/* ---- inherited ---- */
+
+#define FIRST_INHERITED 3
+
+static int number_of(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? atoi(value) : 0;
+}
+
+static void name_socket(int fd, char *url, size_t url_size)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_storage space;
+    } address = {0};
+    socklen_t size = sizeof address;
+    char host[64] = "?";
+    getsockname(fd, &address.any, &size);
+    if (address.any.sa_family == AF_UNIX) {
+        const char *path = address.un.sun_path; /* a first NUL: an abstract name */
+        snprintf(url, url_size, "unix:%s%s", *path ? "" : "@", *path ? path : path + 1);
+        return;
+    }
+    getnameinfo(&address.any, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    snprintf(url, url_size, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host,
+             port_of(fd));
+}
+
+int listen_inherited(int *fd, char *url, size_t url_size, struct fault *fault)
+{
+    int n = number_of("LISTEN_PID") == getpid() ? number_of("LISTEN_FDS") : 0;
+    int on = 1, listens = 0;
+    socklen_t size = sizeof listens;
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    *fd = -1;
+    if (n <= 0)
+        return 0;
+    if (n > 1)
+        return fault_set(fault, 0, "LISTEN_FDS passes %d sockets: one can be served", n);
+    if (getsockopt(FIRST_INHERITED, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 ||
+        !listens)
+        return fault_set(fault, 0, "the socket that LISTEN_FDS passes does not listen");
+    *fd = FIRST_INHERITED;
+    fcntl(*fd, F_SETFD, FD_CLOEXEC);
+    fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) | O_NONBLOCK);
+    setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails on a Unix one */
+    name_socket(*fd, url, url_size);
+    return 0;
 }

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stddef.h>
 
-enum unit { SECONDS, BYTES, COUNT };
+enum unit { SECONDS, SECONDS_OR_OFF, BYTES, COUNT };
 
 struct option {
     const char *key;
@@ -32,6 +32,8 @@ static const struct option table[] = {
      "of CPU that a request computes, or a spawned task: 503"},
     {"SHUTDOWN_TIMEOUT", SECONDS, 10, AT(shutdown_timeout),
      "given to requests and spawned tasks when the server stops"},
+    {"WATCHDOG_TIMEOUT", SECONDS_OR_OFF, 60, AT(watchdog_timeout),
+     "in which a worker's event loop does not turn: it is replaced; false: never"},
     {"MAX_HEADER_SIZE", BYTES, 16384, AT(max_header_size),
      "of request line and fields: 414 or 431"},
     {"MAX_HEADER_COUNT", COUNT, 100, AT(max_header_count), "of field lines: 431"},
@@ -51,9 +53,14 @@ static const struct option table[] = {
 
 #define N_OPTIONS (sizeof table / sizeof *table)
 
+static bool is_time(const struct option *option)
+{
+    return option->unit == SECONDS || option->unit == SECONDS_OR_OFF;
+}
+
 static int64_t in_struct(const struct option *option, double value)
 {
-    return (int64_t)(option->unit == SECONDS ? value * 1000 : value);
+    return (int64_t)(is_time(option) ? value * 1000 : value);
 }
 
 /* Not so little that it would be none, nor more than what counts with it can hold. */
@@ -82,13 +89,18 @@ int options_read(lua_State *L, int index, struct options *o, struct fault *fault
         lua_rawget(L, index);
         bool is_there = !lua_isnil(L, -1);
         bool is_number = lua_type(L, -1) == LUA_TNUMBER;
+        bool is_off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
         double value = lua_tonumber(L, -1);
         lua_pop(L, 1);
         if (!is_there)
             continue;
+        if (is_off && option->unit == SECONDS_OR_OFF) {
+            *(int64_t *)((char *)o + option->offset) = INT64_MAX;
+            continue;
+        }
         if (!is_number || !is_limit(option, value))
             return fault_set(fault, 0, "app.config.%s must be a positive number%s",
-                             option->key, option->unit == SECONDS ? " of seconds" : "");
+                             option->key, is_time(option) ? " of seconds" : "");
         *(int64_t *)((char *)o + option->offset) = in_struct(option, value);
     }
     return 0;
@@ -96,7 +108,7 @@ int options_read(lua_State *L, int index, struct options *o, struct fault *fault
 
 void options_push_table(lua_State *L)
 {
-    static const char *const units[] = {"seconds", "bytes", "count"};
+    static const char *const units[] = {"seconds", "seconds", "bytes", "count"};
     lua_createtable(L, (int)N_OPTIONS, 0);
     for (size_t i = 0; i < N_OPTIONS; i++) {
         lua_createtable(L, 0, 4);

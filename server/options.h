@@ -11,6 +11,7 @@
 struct options {
     int64_t header_timeout, body_timeout, write_timeout, keepalive_timeout,
         request_timeout, shutdown_timeout;
+    int64_t watchdog_timeout; /* INT64_MAX: none */
     int64_t max_header_size, max_header_count, max_connections;
 };
 

@@ -9,7 +9,7 @@
 #include "conn.h"
 #include "dispatch.h"
 #include "generation.h"
-#include "listen.h"
+#include "link.h"
 #include "log.h"
 #include "options.h"
 #include "pool.h"
@@ -77,6 +77,11 @@ int worker_open(void)
     return 0;
 }
 
+int worker_reopen(void)
+{
+    return event_reinit(base);
+}
+
 void worker_close(void)
 {
     budget_close();
@@ -136,11 +141,12 @@ static void want_reload(void *arg)
     event_base_loopbreak(base);
 }
 
-/* The same signal says that the terminal was closed, which ends what runs in it. */
+/* The same signal says that the terminal was closed, which ends what runs in it: a master
+   sees to that. */
 static void on_hangup(evutil_socket_t signal_number, short what, void *arg)
 {
     struct serving *s = arg;
-    if (s->has_terminal && !is_terminal_there())
+    if (!link_has_master() && s->has_terminal && !is_terminal_there())
         on_terminate(signal_number, what, arg);
     else
         want_reload(s);
@@ -187,6 +193,11 @@ static void free_signals(struct serving *s)
     struct event *events[] = {s->interrupt, s->terminate, s->hangup, s->look};
     for (int i = 0; i < 4; i++)
         event_free(events[i]);
+    if (link_has_master()) { /* which ends us when what comes takes too long */
+        signal(SIGINT, SIG_IGN);
+        signal(SIGTERM, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+    }
 }
 
 /* ---- generations ---- */
@@ -284,6 +295,7 @@ static void swap(struct serving *s, struct generation *g)
     warn_of_place(old, g);
     s->current = g;
     conns_use(s->conns, generation_app(g), generation_options(g));
+    link_serve(base, generation_options(g));
     follow_settings(g);
     retire(s, old);
     reload_note_change();
@@ -370,9 +382,8 @@ static int open_socket(struct serving *s, struct fault *fault)
 {
     struct generation *g = s->current;
     const char *path = generation_text(g, "unix"), *host = generation_text(g, "host");
-    return path ? listen_unix(path, s->url, sizeof s->url, fault)
-                : listen_tcp(host ? host : "127.0.0.1", generation_number(g, "port"),
-                             s->url, sizeof s->url, fault);
+    return link_listen(path, host ? host : "127.0.0.1", generation_number(g, "port"),
+                       s->url, sizeof s->url, fault);
 }
 
 /* Listens and is ready for the clients. -1 when something is in the way. */
@@ -419,14 +430,17 @@ static void serve(struct serving *s, double since)
     budget_open(generation_flag(s->current, "debug"));
     catch_signals(s);
     begin_watching(s, since);
-    generation_tell_url(s->current, s->url);
+    if (link_is_first())
+        generation_tell_url(s->current, s->url);
+    link_serve(base, generation_options(s->current));
     run_until_stopped(s);
+    link_stop();
     free_signals(s);
     if (s->watch)
         watch_free(s->watch);
     conns_free(s->conns);
     s->conns = NULL;
-    if (strncmp(s->url, "unix:", 5) == 0)
+    if (!link_has_master() && strncmp(s->url, "unix:", 5) == 0)
         unlink(s->url + 5);
 }
 

@@ -7,6 +7,10 @@
 /* Makes the process's event loop; -1 when that fails. Once, before all else. */
 int worker_open(void);
 
+/* In the child of a fork, before any event is there: makes the loop its own. -1 when that
+   fails. */
+int worker_reopen(void);
+
 /* Frees it. Every task must be over. */
 void worker_close(void);
 

@@ -20,12 +20,22 @@ local function port_of(value, wrong)
 end
 
 local function refuse_unbuilt(options, wrong)
-    if options.workers and options.workers ~= "1" then
-        wrong("--workers is not built yet: one worker serves; leave it out")
-    elseif options.cert or options.key then
+    if options.cert or options.key then
         wrong("--%s is not built yet: put a TLS proxy in front and leave it out",
               options.cert and "cert" or "key")
     end
+end
+
+-- How many workers serve: 0 stands for one on each processor.
+local function workers_of(options, wrong)
+    local value = options.workers or "1"
+    local n = value == "auto" and 0 or value:find("^%d+$") and tonumber(value)
+    if not n or n > 256 or n < 1 and value ~= "auto" then
+        wrong("--workers must be a number from 1 to 256, or auto, not %s", value)
+    elseif n ~= 1 and options.debug then
+        wrong("--debug is for one worker: leave out --workers")
+    end
+    return n
 end
 
 -- The first of the values that is there.
@@ -117,11 +127,16 @@ end
 function commands.run(found, wrong)
     local options = found.options
     refuse_unbuilt(options, wrong)
+    local workers = workers_of(options, wrong)
     if options.port then
         port_of(options.port, wrong)
     end
     if options.unix and (options.port or options.host) then
         wrong("--unix takes the place of --host and --port: give the one or the others")
+    end
+    local status = core.supervise(workers)
+    if status then
+        return status -- the master's; what follows is a worker's
     end
     prepare(options)
     local is_fine, raised = pcall(function()

@@ -23,6 +23,7 @@ Serves an app. Options may stand before or after APP.
   --host ADDRESS    listen there (127.0.0.1); CFLASK_RUN_HOST
   --port NUMBER     on this port (5000), 0 for any free one; CFLASK_RUN_PORT
   --unix PATH       listen on a Unix socket instead
+  --workers N       serve by N processes (1), auto: one for each processor
   --debug           debug mode: tracebacks in the browser, more in the log; CFLASK_DEBUG=1
   --access-log      write a line for each request (on with --debug)
 

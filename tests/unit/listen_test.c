@@ -154,6 +154,56 @@ static void paths_that_are_none(void **state)
     assert_non_null(strstr(fault.message, "/nonexistent/s"));
 }
 
+/* As a service manager does it: the socket is descriptor 3, which the test puts back. */
+static int inherit(int given, const char *pid, const char *n, int *fd,
+                   struct fault *fault)
+{
+    int kept = dup(FIRST_INHERITED);
+    if (given >= 0)
+        dup2(given, FIRST_INHERITED);
+    else
+        close(FIRST_INHERITED);
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", n, 1);
+    int result = listen_inherited(fd, url, sizeof url, fault);
+    assert_null(getenv("LISTEN_FDS"));
+    close(FIRST_INHERITED);
+    if (kept >= 0) {
+        dup2(kept, FIRST_INHERITED);
+        close(kept);
+    }
+    return result;
+}
+
+static void inherited(void **state)
+{
+    (void)state;
+    struct fault fault = {0};
+    char tcp_url[300], self[20];
+    int low = dup(0); /* so that what follows is above 3 */
+    int lower = dup(0);
+    int fd, listener = listen_tcp("127.0.0.1", 0, tcp_url, sizeof tcp_url, &fault);
+    int other = socket(AF_INET, SOCK_STREAM, 0);
+    snprintf(self, sizeof self, "%d", (int)getpid());
+
+    assert_int_equal(inherit(listener, self, "1", &fd, &fault), 0);
+    assert_int_equal(fd, 3);
+    assert_string_equal(url, tcp_url);
+    assert_int_equal(inherit(listener, "1", "1", &fd, &fault), 0);
+    assert_int_equal(fd, -1);
+    assert_int_equal(inherit(listener, self, "none", &fd, &fault), 0);
+    assert_int_equal(fd, -1);
+    assert_int_equal(inherit(listener, self, "2", &fd, &fault), -1);
+    assert_non_null(strstr(fault.message, "2 sockets"));
+    assert_int_equal(inherit(other, self, "1", &fd, &fault), -1);
+    assert_non_null(strstr(fault.message, "does not listen"));
+    assert_int_equal(inherit(-1, self, "1", &fd, &fault), -1);
+    close(listener);
+    close(other);
+    close(low);
+    close(lower);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_busy_socket_is_not_stale),
         cmocka_unit_test(other_files_are_left_alone),
         cmocka_unit_test(paths_that_are_none),
+        cmocka_unit_test(inherited),
     };
     if (!mkdtemp(folder))
         return 1;

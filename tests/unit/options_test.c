@@ -139,6 +139,20 @@ static void integers_are_clamped(void **state)
     }
 }
 
+static void a_limit_may_be_switched_off_where_it_says_so(void **state)
+{
+    (void)state;
+    struct options o;
+    struct fault fault;
+    assert_int_equal(read_config("{WATCHDOG_TIMEOUT = false}", &o, &fault), 0);
+    assert_true(o.watchdog_timeout == INT64_MAX);
+    assert_int_equal(read_config("{WATCHDOG_TIMEOUT = 1.5}", &o, &fault), 0);
+    assert_int_equal(o.watchdog_timeout, 1500);
+    assert_int_equal(read_config("{WATCHDOG_TIMEOUT = 0}", &o, &fault), -1);
+    assert_int_equal(read_config("{WATCHDOG_TIMEOUT = true}", &o, &fault), -1);
+    assert_int_equal(read_config("{BODY_TIMEOUT = false}", &o, &fault), -1);
+}
+
 static void the_table_is_complete(void **state)
 {
     (void)state;
@@ -166,6 +180,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_limit),
         cmocka_unit_test(counts_are_at_least_one_and_fit_an_int),
         cmocka_unit_test(integers_are_clamped),
+        cmocka_unit_test(a_limit_may_be_switched_off_where_it_says_so),
         cmocka_unit_test(the_table_is_complete),
     };
     return cmocka_run_group_tests(tests, open_lua, close_lua);

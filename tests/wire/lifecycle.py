@@ -228,7 +228,7 @@ def _(t):
 
 
 for arguments in (("--nonsense",), ("--port",), ("--port", "x"), ("--port", "70000"), ("--port", "-1"),
-                  ("--workers", "4"), ("--cert", "a", "--key", "b")):
+                  ("--workers", "0"), ("--workers", "x"), ("--workers", "2", "--debug"), ("--cert", "a", "--key", "b")):
     @case("Wrong use, %s, is one line and status 2" % " ".join(arguments))
     def _(t, arguments=arguments):
         text = fails(run("run", APP, *arguments), 2, arguments[0])

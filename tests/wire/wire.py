@@ -79,10 +79,35 @@ def case(sentence, row=None, rows=(), waits=False, alone=False):
 
 # ---- servers ----
 
-class Server:
-    """One process that serves app.lua. `settings`: app.config's keys with their values."""
+def stat_of(pid):
+    """The fields of /proc/PID/stat from the state on; None when there is no such process."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="latin-1") as stat:
+            return stat.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
-    def __init__(self, settings=None, descriptors=None, arguments=(), unix=None):
+
+def is_alive(pid):
+    """Whether a process is there and no zombie."""
+    fields = stat_of(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def workers_of(master):
+    found = []
+    for name in os.listdir("/proc"):
+        fields = stat_of(int(name)) if name.isdigit() else None
+        if fields and int(fields[1]) == master and fields[0] not in "ZX":
+            found.append((int(fields[19]), int(name)))  # since when
+    return [pid for _, pid in sorted(found)]
+
+
+class Server:
+    """A master and its workers that serve app.lua. `settings`: app.config's keys with their
+    values. `pid` is the master's; what is measured is the first worker's."""
+
+    def __init__(self, settings=None, descriptors=None, arguments=(), unix=None, app=APP):
         self.log_file = tempfile.TemporaryFile()
         self.unix = unix
         where = ["--unix", unix] if unix else ["--port", "0"]
@@ -95,7 +120,7 @@ class Server:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
         self.process = subprocess.Popen(
-            [BINARY, "run", APP] + where + list(arguments), env=env,
+            [BINARY, "run", app] + where + list(arguments), env=env,
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
             preexec_fn=limit)
         self.pid = self.process.pid
@@ -121,9 +146,18 @@ class Server:
     def log_size(self):
         return os.fstat(self.log_file.fileno()).st_size
 
+    def workers(self):
+        """The ids of the workers, oldest first: all that the master has started."""
+        return workers_of(self.pid)
+
+    def worker(self):
+        """The first of them; a failure when none comes."""
+        await_true(self.workers, PATIENCE, "there is no worker")
+        return self.workers()[0]
+
     def memory(self):
         """Resident kilobytes."""
-        with open("/proc/%d/status" % self.pid) as status:
+        with open("/proc/%d/status" % self.worker()) as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
 
     def grew(self, before, most, what):
@@ -133,11 +167,11 @@ class Server:
         check(IS_SANITIZED or grown <= most, "%s: memory grew by %d kB", what, grown)
 
     def descriptors(self):
-        return len(os.listdir("/proc/%d/fd" % self.pid))
+        return len(os.listdir("/proc/%d/fd" % self.worker()))
 
     def cpu(self):
         """Seconds of CPU time so far."""
-        with open("/proc/%d/stat" % self.pid) as stat:
+        with open("/proc/%d/stat" % self.worker()) as stat:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -27,7 +27,7 @@
 #define FIRST_DELAY   250   /* before the third start in a row, doubled for each more */
 #define LONGEST_DELAY 10000 /* at most */
 #define ABORTING      5000  /* from SIGABRT to SIGKILL: the core is written */
-#define STOP_MARGIN   5000  /* beyond what a worker may take to drain */
+#define STOP_MARGIN   10000 /* beyond what a worker may take to stop */
 #define INSISTENCE    500   /* a second SIGINT after this is no echo of the first */
 
 struct worker {
@@ -384,11 +384,12 @@ static void stop(struct supervisor *s, int number)
     close_listener(s);
     for (int i = 0; i < s->n; i++) {
         struct worker *w = &s->workers[i];
-        int64_t drain = number == SIGTERM ? w->shutdown : 0;
+        /* for requests, and once more for what runs after serving */
+        int64_t time = number == SIGTERM ? 2 * w->shutdown : w->shutdown;
         if (!w->pid)
             continue;
         kill(w->pid, number);
-        w->kill_at = insists ? 0 : least(w->kill_at, now + drain + STOP_MARGIN);
+        w->kill_at = insists ? 0 : least(w->kill_at, now + time + STOP_MARGIN);
     }
 }
 

@@ -430,9 +430,9 @@ static void serve(struct serving *s, double since)
     budget_open(generation_flag(s->current, "debug"));
     catch_signals(s);
     begin_watching(s, since);
+    link_serve(base, generation_options(s->current));
     if (link_is_first())
         generation_tell_url(s->current, s->url);
-    link_serve(base, generation_options(s->current));
     run_until_stopped(s);
     link_stop();
     free_signals(s);

@@ -22,7 +22,8 @@ struct offload {
 
 /* Does the work and gives finish's results: a C function ends with `return offload(L,
    o)`. Takes the job, whatever happens: job.release is called once. Between the job's
-   making and this call nothing may raise.
+   making and this call nothing may raise. The job owns all that its work uses: when the
+   task is ended, its Lua state may be closed before the work returns.
 
    Raises where the caller can't wait, and 503 when app.config.MAX_OFFLOADED jobs wait for
    a thread. Outside of any task, or when no thread can be started, the work is done

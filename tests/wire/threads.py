@@ -1,4 +1,5 @@
 """Work on threads: others are served meanwhile, and its end when nobody wants it any more."""
+import os
 import select
 import signal
 
@@ -9,6 +10,12 @@ LONG = 2000000  # iterations: a second
 
 def hashing(iterations):
     return b"GET /hash/%d HTTP/1.1\r\nHost: a\r\n\r\n" % iterations
+
+
+def await_threads(server):
+    """Until the server has begun to hash."""
+    tasks = "/proc/%d/task" % server.pid
+    await_true(lambda: len(os.listdir(tasks)) > 1, 30, "no thread is started")
 
 
 def has_answered(client):
@@ -59,7 +66,7 @@ def _(t):
 def _(t):
     server = t.serve()
     client = t.connect(server).send(hashing(LONG))
-    t.is_serving(server)
+    await_threads(server)
     server.signal(signal.SIGTERM)
     equal(client.answer().body, b"true", "the body")
     equal(server.wait(), 0, "the exit status")
@@ -70,6 +77,6 @@ def _(t):
     server = t.serve()
     for _ in range(8):
         t.connect(server).send(hashing(LONG))
-    t.is_serving(server)
+    await_threads(server)
     server.signal(signal.SIGINT)
     equal(server.wait(30), 0, "the exit status")

@@ -99,8 +99,10 @@ static struct str compress_bytes(struct arena *a, struct str bytes)
     if (is_in_vain(bytes))
         return none;
     unsigned char *out = arena_alloc(a, bytes.n);
-    size_t n = out && bytes.n > 8 ? deflate_raw(bytes, out + 2, bytes.n - 8) : 0;
-    if (!n)
+    /* One byte more than may be used: at the last one deflate says that it has not done.
+     */
+    size_t n = out && bytes.n > 8 ? deflate_raw(bytes, out + 2, bytes.n - 7) : 0;
+    if (!n || n + 6 + 1 >= bytes.n)
         return none;
     uLong sum = adler32(1, (const unsigned char *)bytes.p, (uInt)bytes.n);
     memcpy(out, "\x78\x9C", 2);

@@ -11,7 +11,6 @@
 #include "response_lua.h"
 #include "tagged_json.h"
 #include <stdlib.h>
-#include <time.h>
 
 /* ---- config ---- */
 
@@ -166,7 +165,7 @@ static bool read_cookie(lua_State *L, struct exchange *ex, int config,
     struct str name = text_of(L, config, COOKIE_NAME);
     struct str cookie = find_cookie(L, &ex->request, name);
     return cookie.n &&
-           session_read(keys, &ex->request.arena, cookie, time(NULL),
+           session_read(keys, &ex->request.arena, cookie, signer_now(),
                         number_of(L, config, LIFETIME, 2678400),
                         limit_of(L, config, MOST_INFLATED, 1048576), json) == 0;
 }
@@ -467,7 +466,7 @@ static size_t add_cookie(lua_State *L, struct response *r, const struct cookie *
 {
     struct buf field = {0};
     struct fault fault;
-    int failed = cookie_format(&field, cookie, (int64_t)time(NULL), &fault);
+    int failed = cookie_format(&field, cookie, signer_now(), &fault);
     if (!failed && field.is_exhausted)
         failed = fault_set(&fault, 503, "out of memory");
     if (!failed)
@@ -519,7 +518,7 @@ static void send_cookie(lua_State *L, struct exchange *ex, int config, struct re
 {
     const struct session_keys *keys = find_keys(L, ex->request.app, config);
     struct cookie cookie = describe(L, ex, config);
-    int64_t now = time(NULL);
+    int64_t now = signer_now();
     struct str json = string_at(L, -1);
     if (!keys)
         luaL_error(L, "SECRET_KEY has gone while the session was in use");

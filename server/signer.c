@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <time.h>
 
 #define SEPARATOR     '.'
 #define LARGEST_BLOCK 128 /* bytes, of SHA-512 */
@@ -178,6 +179,13 @@ bool signer_verify(const struct signer *s, struct str value, struct str signatur
 
 /* ---- times ---- */
 
+int64_t signer_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
 size_t signer_format_time(int64_t t, char out[SIGNER_TIME_SIZE])
 {
     char bytes[8];
@@ -234,12 +242,12 @@ enum signer_verdict signer_unsign_timed(const struct signer *s, struct str text,
 {
     struct str time = {NULL, 0};
     enum signer_verdict verdict = signer_unsign(s, text, found);
-    bool is_cut = found->signature.p && cut_last(&found->value, &time);
-    found->has_time = is_cut && read_time(time, &found->time);
+    found->has_place = found->signature.p && cut_last(&found->value, &time);
+    found->has_time = found->has_place && read_time(time, &found->time);
     if (verdict != SIGNER_GOOD)
         return verdict;
     if (!found->has_time)
-        return is_cut ? SIGNER_BAD_TIME : SIGNER_NO_TIME;
+        return found->has_place ? SIGNER_BAD_TIME : SIGNER_NO_TIME;
     if (!max_age)
         return SIGNER_GOOD;
     if (found->time > now)

@@ -51,6 +51,10 @@ size_t signer_sign(const struct signer *s, struct str value,
    in Python, which reads base64 laxly. */
 bool signer_verify(const struct signer *s, struct str value, struct str signature);
 
+/* The time, in seconds since 1970. time() may lag behind it by some milliseconds, so that
+   what another process has just signed would be of the future. */
+int64_t signer_now(void);
+
 /* Writes t (seconds since 1970, not negative) as text, and returns its length. */
 size_t signer_format_time(int64_t t, char out[SIGNER_TIME_SIZE]);
 
@@ -68,6 +72,7 @@ enum signer_verdict {
 struct signed_text {
     struct str value;     /* what stands before the last separator, and before the time */
     struct str signature; /* .p NULL with SIGNER_NO_SIGNATURE */
+    bool has_place;       /* something stands where the time should */
     bool has_time;        /* `time` was there, and may be true: see the verdict */
     int64_t time;         /* seconds since 1970 */
 };

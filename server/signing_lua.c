@@ -4,7 +4,6 @@
 
 #include "payload.h"
 #include "signer.h"
-#include <time.h>
 
 static const char SIGNER[] = "cflask.signer", ARENA[] = "cflask.arena";
 
@@ -86,7 +85,7 @@ static int sign_timed_lua(lua_State *L)
     check_str(L, 2);
     lua_settop(L, 2);
     lua_pushliteral(L, ".");
-    lua_pushlstring(L, text, signer_format_time(time(NULL), text));
+    lua_pushlstring(L, text, signer_format_time(signer_now(), text));
     return push_signed(L, s, 2);
 }
 
@@ -104,22 +103,24 @@ static int unsign_lua(lua_State *L)
     return 2;
 }
 
-/* s:unsign_timed(text, max_age or nil) -> verdict, value, time or nil, age or nil */
+/* s:unsign_timed(text, max_age or nil) -> verdict, value, whether there is a place for
+   the time, time or nil, age or nil */
 static int unsign_timed_lua(lua_State *L)
 {
     struct signed_text found;
     const struct signer *s = luaL_checkudata(L, 1, SIGNER);
     double max_age = luaL_optnumber(L, 3, 0);
-    int64_t now = time(NULL);
+    int64_t now = signer_now();
     enum signer_verdict verdict = signer_unsign_timed(
         s, check_str(L, 2), now, lua_isnoneornil(L, 3) ? NULL : &max_age, &found);
     lua_pushstring(L, verdicts[verdict]);
     lua_pushlstring(L, found.value.p, found.value.n);
+    lua_pushboolean(L, found.has_place);
     if (!found.has_time)
-        return 2;
+        return 3;
     lua_pushinteger(L, (lua_Integer)found.time);
     lua_pushinteger(L, (lua_Integer)(now - found.time));
-    return 4;
+    return 5;
 }
 
 /* ---- payloads ---- */

@@ -72,7 +72,8 @@ local MESSAGES = {
     ["no time"] = "timestamp missing", ["bad time"] = "Malformed timestamp",
 }
 
--- Raises what a verdict says; nothing for a good one. `is_timed`: a time was expected.
+-- Raises what a verdict says; nothing for a good one. `is_timed`: it is about the time, or
+-- there is one.
 local function judge(verdict, payload, time, age, max_age, is_timed)
     if verdict == "good" then
         return
@@ -84,7 +85,7 @@ local function judge(verdict, payload, time, age, max_age, is_timed)
     elseif verdict == "future" then
         fields.message = ("Signature age %d < 0 seconds"):format(age)
         error(errors.SignatureExpired(fields), 0)
-    elseif is_timed and verdict ~= "no signature" then
+    elseif is_timed then
         error(errors.BadTimeSignature(fields), 0)
     end
     error(errors.BadSignature(fields), 0)
@@ -112,8 +113,9 @@ local function unsign_timed(self, text, options, what)
     if max_age ~= nil then
         misuse.check(max_age, "number", "max_age")
     end
-    local verdict, value, time, age = self._core:unsign_timed(check_token(text), max_age)
-    judge(verdict, value, time, age, max_age, true)
+    local verdict, value, has_place, time, age = self._core:unsign_timed(check_token(text),
+                                                                         max_age)
+    judge(verdict, value, time, age, max_age, has_place or verdict == "no time")
     return value, options.return_timestamp and time or nil
 end
 
@@ -198,8 +200,11 @@ local function load_payload(_, text)
     return value
 end
 
+-- itsdangerous': letters outside of ASCII are not escaped.
+local STYLE = {ensure_ascii = false}
+
 local function dump(value)
-    return core.pack_payload(core.json.encode(value))
+    return core.pack_payload(core.json.encode(value, STYLE))
 end
 
 local URLSafeSerializer, check_plain = new_class("URLSafeSerializer", "itsdangerous")

@@ -104,8 +104,8 @@ def workers_of(master):
 
 
 class Server:
-    """A master and its workers that serve app.lua. `settings`: app.config's keys with their
-    values. `pid` is the master's; what is measured is the first worker's."""
+    """A master and its workers that serve app.lua, or another app. `settings`: app.config's
+    keys with their values. `pid` is the master's; what is measured is the first worker's."""
 
     def __init__(self, settings=None, descriptors=None, arguments=(), unix=None, app=APP):
         self.log_file = tempfile.TemporaryFile()
@@ -440,7 +440,7 @@ numbers_lock = threading.Lock()
 
 class Case:
     def __init__(self):
-        self.clients, self.servers = [], []
+        self.clients, self.servers, self.cleanups = [], [], []
 
     @property
     def calm(self):
@@ -493,6 +493,8 @@ class Case:
                 server.stop()
             except Failure as fault:
                 faults.append(str(fault))
+        for cleanup in self.cleanups:
+            cleanup()
         if faults:
             raise Failure("\n".join(faults))
 

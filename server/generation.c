@@ -40,10 +40,11 @@ static void keep_environment(struct buf *copy)
         buf_add(copy, *at, strlen(*at) + 1);
 }
 
+/* A service manager's word about sockets was for the start alone. */
 static void set_variable(char *text)
 {
     char *sign = strchr(text, '=');
-    if (!sign)
+    if (!sign || strncmp(text, "LISTEN_", 7) == 0)
         return;
     *sign = '\0';
     setenv(text, sign + 1, 1);

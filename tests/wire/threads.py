@@ -14,7 +14,7 @@ def hashing(iterations):
 
 def await_threads(server):
     """Until the server has begun to hash."""
-    tasks = "/proc/%d/task" % server.pid
+    tasks = "/proc/%d/task" % server.worker()
     await_true(lambda: len(os.listdir(tasks)) > 1, 30, "no thread is started")
 
 

@@ -99,11 +99,11 @@ class Browser:
 class Server:
     """A server of its own for an app. Use it with `with`."""
 
-    def __init__(self, app, **environment):
+    def __init__(self, app, *arguments, **environment):
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
         binary = os.environ.get("CFLASK_LUA", "build/cflask-lua")
-        self.process = subprocess.Popen([binary, "run", app, "--port", str(self.port)],
+        self.process = subprocess.Popen([binary, "run", app, "--port", str(self.port), *arguments],
                                         stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         env={**os.environ, **environment})
 

@@ -17,7 +17,7 @@
 #define SETTLE      20   /* ms without another change until the change counts, ... */
 #define SETTLE_GONE 200  /* ... and when a file has gone: most often another one comes */
 #define MOST        1000 /* ms after the first change */
-#define MOST_NAMES  20000
+#define MOST_NAMES  5000
 #define MOST_DEPTH  16
 
 #define EVENTS                                                                           \

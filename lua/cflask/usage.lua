@@ -24,7 +24,8 @@ Serves an app. Options may stand before or after APP.
   --port NUMBER     on this port (5000), 0 for any free one; CFLASK_RUN_PORT
   --unix PATH       listen on a Unix socket instead
   --workers N       serve by N processes (1), auto: one for each processor
-  --debug           debug mode: tracebacks in the browser, more in the log; CFLASK_DEBUG=1
+  --debug           debug mode: saved files are served at once, tracebacks in the browser,
+                    more in the log; CFLASK_DEBUG=1
   --access-log      write a line for each request (on with --debug)
 
 `.env` in the app's folder and in the working directory is read first; what the

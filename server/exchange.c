@@ -25,6 +25,7 @@ static struct exchange *make(struct app *app)
     struct exchange *ex = calloc(1, sizeof *ex);
     if (!ex)
         return NULL;
+    response_init(&ex->quick);
     if (task_init(&ex->task, app->L, &ex->context, go_on) == 0)
         return ex;
     free(ex);
@@ -34,7 +35,6 @@ static struct exchange *make(struct app *app)
 static void init(struct exchange *ex, struct app *app, struct sink *sink)
 {
     request_init(&ex->request);
-    response_init(&ex->quick);
     session_init(&ex->session);
     ex->request.app = app;
     ex->context = (struct context){app, ex, LUA_NOREF};
@@ -116,7 +116,7 @@ static void clear(struct exchange *ex)
         luaL_unref(L, LUA_REGISTRYINDEX, ex->traceback_ref);
     if (ex->request.is_matched)
         route_result_close(L, &ex->request.match);
-    response_clear(L, &ex->quick);
+    response_reset(L, &ex->quick);
     request_clear(&ex->request);
 }
 
@@ -124,6 +124,7 @@ static void destroy(struct exchange *ex)
 {
     task_end(&ex->task);
     arena_free(&ex->request.arena);
+    arena_free(&ex->quick.arena);
     free(ex);
 }
 

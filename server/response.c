@@ -44,6 +44,15 @@ void response_clear(lua_State *L, struct response *r)
     response_init(r);
 }
 
+void response_reset(lua_State *L, struct response *r)
+{
+    struct arena kept = r->arena;
+    arena_reset(&kept);
+    r->arena = (struct arena){0};
+    response_clear(L, r);
+    r->arena = kept;
+}
+
 const struct str *response_field(const struct response *r, struct str name)
 {
     for (int i = 0; i < r->n_fields; i++)

@@ -38,6 +38,10 @@ void response_init(struct response *r);
 /* Forgets body and fields, giving everything back. */
 void response_clear(lua_State *L, struct response *r);
 
+/* The same, but what is written into it next uses the memory again: response_clear at its
+   end. */
+void response_reset(lua_State *L, struct response *r);
+
 /* Closes the file of a response that was not sent. */
 void response_drop_file(struct response *r);
 

@@ -6,7 +6,6 @@
 #include "base/value.h"
 #include "cookie.h"
 #include "log.h"
-#include "options.h"
 #include "request_lua.h"
 #include "response_lua.h"
 #include "tagged_json.h"
@@ -86,7 +85,11 @@ static double number_of(lua_State *L, int config, enum key key, double missing)
 /* A limit; false switches it off. */
 static size_t limit_of(lua_State *L, int config, enum key key, int64_t missing)
 {
-    return (size_t)options_limit(L, config, key_names[key - 1], missing);
+    push_value(L, config, key);
+    bool is_off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)missing;
+    lua_pop(L, 1);
+    return is_off || value > 9e15 ? INT64_MAX : (size_t)value;
 }
 
 /* ---- keys ---- */
@@ -531,6 +534,28 @@ static void send_cookie(lua_State *L, struct exchange *ex, int config, struct re
     vary_by_cookie(L, r);
 }
 
+static int encode_lua(lua_State *L)
+{
+    const struct session *s = lua_touserdata(L, 2);
+    lua_settop(L, 1);
+    encode(L, s);
+    return 1;
+}
+
+/* Pushes the JSON of the data at the index; an error says that it is about the session.
+ */
+static void push_json(lua_State *L, struct session *s, int data)
+{
+    lua_pushcfunction(L, encode_lua);
+    lua_pushvalue(L, data);
+    lua_pushlightuserdata(L, s);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+        return;
+    if (lua_type(L, -1) == LUA_TSTRING)
+        lua_pushfstring(L, "flask.session can't be saved: %s", lua_tostring(L, -1));
+    lua_error(L);
+}
+
 /* Flask's save_session. */
 static void save(lua_State *L, struct exchange *ex, struct response *r)
 {
@@ -546,7 +571,7 @@ static void save(lua_State *L, struct exchange *ex, struct response *r)
     bool is_empty = !lua_next(L, data);
     lua_settop(L, data);
     bool is_modified = s->is_touched;
-    encode(L, s);
+    push_json(L, s, data);
     if (!is_modified)
         is_modified = differs(L, s->payload);
     if (is_empty) {

@@ -215,7 +215,7 @@ describe("the session", function()
         assert.error_matches(function() visit(function() session[1] = 1 end) end,
                              "must be a string")
         assert.error_matches(function() visit(function() session.a = {f = print} end) end,
-                             "%$.a.f: a function can't be JSON")
+                             "flask.session can't be saved: %$.a.f: a function can't be JSON")
     end)
 
     it("answers with the app's own error page when it can't be saved", function()

@@ -105,7 +105,8 @@ static struct str compress_bytes(struct arena *a, struct str bytes)
     if (!n || n + 6 + 1 >= bytes.n)
         return none;
     uLong sum = adler32(1, (const unsigned char *)bytes.p, (uInt)bytes.n);
-    memcpy(out, "\x78\x9C", 2);
+    out[0] = 0x78; /* what level and window zlib.compress has */
+    out[1] = 0x9C;
     for (int i = 0; i < 4; i++)
         out[2 + n + (size_t)i] = (unsigned char)(sum >> (24 - 8 * i));
     return (struct str){(char *)out, n + 6};

@@ -348,7 +348,7 @@ def broken():
 OUR_APP = """
 local flask = require "cflask"
 local app, session = flask.Flask(...), flask.session
-app.config.SECRET_KEY = "shared by both"
+app.config.SECRET_KEY = "shared by the two servers"
 app:post("/login/<name>", function(name)
     session.user, session.permanent = name, true
     flask.flash("Hello from Lua")
@@ -365,7 +365,7 @@ return app
 
 def flask_app():
     other = flask.Flask("other")
-    other.secret_key = "shared by both"
+    other.secret_key = "shared by the two servers"
 
     @other.post("/login/<name>")
     def login(name):

@@ -63,6 +63,7 @@ int link_receive(int fd, struct link_message *message, int *passed)
 static int master = -1;
 static bool none_was_before = true;
 static struct event *beat;
+static struct link_message told; /* last, of what we serve under */
 
 void link_open(int fd, bool is_first)
 {
@@ -133,11 +134,19 @@ void link_serve(struct event_base *base, const struct options *options)
     bool is_watched = options->watchdog_timeout != INT64_MAX;
     if (is_watched)
         start_beating(base, options->watchdog_timeout);
-    struct link_message message = {
+    told = (struct link_message){
         .kind = LINK_SERVES,
         .watchdog = is_watched && beat ? options->watchdog_timeout : INT64_MAX,
         .shutdown = options->shutdown_timeout};
-    link_send(master, &message, -1);
+    link_send(master, &told, -1);
+}
+
+void link_pause(void)
+{
+    struct link_message message = told;
+    message.watchdog = INT64_MAX;
+    if (link_has_master())
+        link_send(master, &message, -1);
 }
 
 void link_stop(void)

@@ -24,7 +24,7 @@ struct link_message {
     enum link_kind kind;
     int port;
     int64_t watchdog; /* ms, INT64_MAX: never */
-    int64_t shutdown; /* ms that a worker may take to drain */
+    int64_t shutdown; /* ms: SHUTDOWN_TIMEOUT */
     char text[512];
 };
 
@@ -57,7 +57,10 @@ int link_listen(const char *path, const char *host, int port, char *url, size_t 
    when the options have changed. */
 void link_serve(struct event_base *base, const struct options *options);
 
-/* Ends that: what comes has its own deadline. */
+/* The loop may stand still until link_serve is called again: the app is being loaded. */
+void link_pause(void);
+
+/* Ends the signs of life: what comes has a deadline that the master knows. */
 void link_stop(void);
 
 #endif

@@ -319,14 +319,11 @@ static int64_t patience_with(const struct worker *w)
     return w->watchdog == NEVER ? NEVER : w->watchdog / 4 + 1;
 }
 
-/* `waited` counts no more than was to be waited for: while all of us were stopped the
-   loop could not turn. A sign of life may have been due at once or just been given. */
-static void watch(struct worker *w, int64_t waited)
+/* A sign of life may have been due at once or just been given: one more may be late. */
+static void watch(struct worker *w)
 {
-    if (!w->pid || w->watchdog == NEVER || w->kill_at != NEVER)
-        return;
-    w->silent += waited;
-    if (w->silent <= w->watchdog + patience_with(w))
+    if (!w->pid || w->watchdog == NEVER || w->kill_at != NEVER ||
+        w->silent <= w->watchdog + patience_with(w))
         return;
     log_format(LOG_ERROR, "worker %d has been stuck for %.3g s: it is ended", (int)w->pid,
                (double)w->watchdog / 1000);
@@ -417,7 +414,8 @@ static void take_signals(struct supervisor *s)
 
 /* ---- the loop ---- */
 
-/* Waits until something is due or heard; returns the milliseconds that count. */
+/* Waits until something is due or heard; returns for how long, but no more than was to be
+   waited: while all of us were stopped, no worker could give a sign of life. */
 static int64_t wait_for_news(struct supervisor *s)
 {
     struct pollfd polled[MOST_WORKERS + 1] = {{.fd = s->signals, .events = POLLIN}};
@@ -445,11 +443,13 @@ static bool supervise(struct supervisor *s)
             return true;
         int64_t waited = wait_for_news(s);
         take_signals(s);
-        for (int i = 0; i < s->n; i++)
+        for (int i = 0; i < s->n; i++) {
+            s->workers[i].silent += waited;
             hear(s, &s->workers[i]);
+        }
         reap(s);
         for (int i = 0; i < s->n; i++) {
-            watch(&s->workers[i], waited);
+            watch(&s->workers[i]);
             kill_if_due(&s->workers[i]);
         }
     }

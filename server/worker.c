@@ -295,7 +295,6 @@ static void swap(struct serving *s, struct generation *g)
     warn_of_place(old, g);
     s->current = g;
     conns_use(s->conns, generation_app(g), generation_options(g));
-    link_serve(base, generation_options(g));
     follow_settings(g);
     retire(s, old);
     reload_note_change();
@@ -333,6 +332,7 @@ static void reload(struct serving *s)
     double since = now_seconds();
     s->wants_reload = false;
     s->is_loading = true;
+    link_pause();
     struct generation *g = generation_load(&s->words, &error, &watched);
     if (g && generation_start(g, &error) < 0) {
         generation_free(g);
@@ -352,6 +352,7 @@ static void reload(struct serving *s)
     }
     if (!is_stopping)
         tell_browsers(s);
+    link_serve(base, generation_options(s->current));
     buf_free(&error);
     buf_free(&watched);
 }

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 
-from wire import (APP, BINARY, IS_SANITIZED, PATIENCE, Client, await_true, case, check,
+from wire import (APP, BINARY, IS_SANITIZED, PATIENCE, Client, Failure, await_true, case, check,
                   equal, is_alive, workers_of)
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -22,9 +22,13 @@ def get(path):
 
 def await_another(server, old, seconds=PATIENCE):
     """The id of the worker that has taken the place of `old`."""
-    await_true(lambda: server.workers() and old not in server.workers(), seconds,
-               "worker %d is not replaced:\n%s", old, server.log())
-    return server.workers()[0]
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        others = [pid for pid in server.workers() if pid != old]
+        if others:
+            return others[0]
+        time.sleep(0.02)
+    raise Failure("worker %d is not replaced:\n%s" % (old, server.log()))
 
 
 def await_log(server, words, seconds=PATIENCE):
@@ -159,6 +163,7 @@ def app_file(ending):
     file = tempfile.NamedTemporaryFile("w", suffix=".lua")
     write(file.name, """
         local app = require("cflask").Flask(...)
+        app.config:from_prefixed_env("WIRE")
         app:get("/hello", function() return "Hello World!" end)
         app:get("/random", function() return tostring(math.random(1000000000)) end)
         app:get("/end", function() %s return "" end)
@@ -179,11 +184,38 @@ def _(t):
     await_log(server, "worker %d has been stuck for 1 s" % old)
 
 
+@case("A worker that C code holds up is aborted and replaced, as is Lua's own string.find", waits=True)
+def _(t):
+    with app_file('("a"):rep(100):find(("a*"):rep(50) .. "b")') as file:
+        server = t.serve({"WATCHDOG_TIMEOUT": 1}, app=file.name)
+        old = server.worker()
+        t.connect(server).send(get(b"/end"))
+        await_another(server, old)
+        await_log(server, "worker %d was killed by signal %d (" % (old, signal.SIGABRT))
+        t.get(b"/hello", server)
+
+
+@case("An app that takes longer to load anew than the watchdog's limit is loaded all the same", waits=True)
+def _(t):
+    with app_file("") as file:
+        server = t.serve({"WATCHDOG_TIMEOUT": 1}, app=file.name)
+        old = server.worker()
+        with open(file.name) as text:
+            app = text.read()
+        write(file.name, "os.execute('sleep 3')\n" + app)
+        server.signal(signal.SIGHUP)
+        await_log(server, "loaded anew")
+        t.get(b"/hello", server)
+        equal(server.workers(), [old], "the workers (%s)" % server.log())
+        os.kill(old, signal.SIGSTOP)  # it is watched again
+        await_another(server, old)
+
+
 @case("A worker that is idle, waits or is busy with many requests is not stuck", waits=True)
 def _(t):
-    server = t.serve({"WATCHDOG_TIMEOUT": 0.5})
+    server = t.serve({"WATCHDOG_TIMEOUT": 1})
     old = server.worker()
-    waiting = t.connect(server).send(get(b"/sleep/2.5"))
+    waiting = t.connect(server).send(get(b"/sleep/3.5"))
     until = time.monotonic() + 1.5
     client = t.connect(server)
     while time.monotonic() < until:
@@ -293,13 +325,27 @@ def _(t):
         equal(process.wait(PATIENCE), 0, "the exit status")
 
 
-@case("SIGHUP does not end a server")
+@case("SIGHUP to the master has each worker load the app anew")
 def _(t):
-    server = t.serve()
+    server = t.serve(arguments=("--workers", "2"))
+    await_true(lambda: len(server.workers()) == 2, PATIENCE, "there are no two workers")
+    old = server.workers()
+    time.sleep(0.5)  # both serve
     server.signal(signal.SIGHUP)
-    time.sleep(0.3)
+    await_true(lambda: server.log().count("loaded anew") == 2, PATIENCE, "the log: %s", server.log())
     t.is_serving(server)
-    check(is_alive(server.pid), "the master has ended")
+    equal(server.workers(), old, "the workers")
+
+
+@case("A worker that fails while it stops gives the master its status")
+def _(t):
+    with app_file("") as file:
+        with open(file.name) as text:
+            app = text.read()
+        write(file.name, app.replace("return app", "app:after_serving(function() os.exit(7) end) return app"))
+        server = t.serve(app=file.name)
+        server.signal(signal.SIGTERM)
+        equal(server.wait(), 7, "the exit status")
 
 
 @case("The socket's port and file stay the same from one worker to the next")

@@ -174,10 +174,10 @@ static void pass_listener(struct supervisor *s, struct worker *w,
                           const struct link_message *m)
 {
     struct link_message answer = {.kind = LINK_SOCKET};
-    struct fault fault = {0};
+    struct fault fault = {.message = "the server is being stopped"};
     if (s->listener == -1 && !s->stop)
         open_listener(s, m, &fault);
-    else if (!s->is_inherited && !is_same(&s->asked, m))
+    else if (s->listener != -1 && !s->is_inherited && !is_same(&s->asked, m))
         log_format(LOG_WARNING,
                    "the app wants another address now; %s is served until the next start",
                    s->url);
@@ -258,11 +258,11 @@ static void replace(struct worker *w, int status)
     w->start_at = now + delay;
 }
 
-/* What a stop makes of a worker's end: the signals that stop end it in order, one that
-   loads even without a handler. */
-static void note_stopped(struct supervisor *s, int status)
+/* What a stop makes of a worker's end. One that still loads has no handler for the
+   signals, and can't get a socket any more: that is no failure. */
+static void note_stopped(struct supervisor *s, const struct worker *w, int status)
 {
-    if (WIFEXITED(status) && WEXITSTATUS(status))
+    if (w->served_at && WIFEXITED(status) && WEXITSTATUS(status))
         s->status = WEXITSTATUS(status);
     if (WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM &&
         WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGQUIT) {
@@ -285,7 +285,7 @@ static void note_failed(struct supervisor *s, int status)
 static void note_end(struct supervisor *s, struct worker *w, int status)
 {
     if (s->stop)
-        note_stopped(s, status);
+        note_stopped(s, w, status);
     else if (!s->has_served)
         note_failed(s, status);
     else

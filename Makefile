@@ -15,6 +15,7 @@
 #   LUA=luajit        with LuaJIT instead of Lua 5.4, in build-luajit/
 #   SANITIZE=1        with ASan, UBSan and leak detection, in build-asan/
 #   WERROR=1          warnings are errors     VERBOSE=1  shows each command
+#   LIBEDIT=no        without libedit: the shell's lines have no editing, no completion
 #   PACKAGES=no       run and test install nothing; CC, CFLAGS, LDFLAGS as usual
 
 LUA      ?= lua5.4
@@ -31,7 +32,8 @@ export PACKAGES
 # The libraries: pkg-config's name and Debian's. lua-cjson has a static library for each Lua.
 CJSON      := $(if $(filter luajit,$(LUA)),lua5.1-cjson,$(LUA)-cjson)
 DEBIAN      = $(LUA):lib$(if $(filter luajit,$(LUA)),luajit-5.1,$(LUA))-dev \
-              libevent:libevent-dev libcrypto:libssl-dev zlib:zlib1g-dev
+              libevent:libevent-dev libcrypto:libssl-dev zlib:zlib1g-dev \
+              $(if $(filter no,$(LIBEDIT)),,libedit:libedit-dev)
 PKGS       := $(foreach p,$(DEBIAN),$(firstword $(subst :, ,$(p))))
 
 # Only goals that compile need them here: the others install first, then call make again.
@@ -57,7 +59,7 @@ CHECKS = $(if $(FUZZ),fuzzer-no-link$(,),)address,undefined
 SANITIZED = $(if $(SANITIZE)$(FUZZ),-O1 -fno-omit-frame-pointer -fsanitize=$(CHECKS) \
               -fno-sanitize-recover=all)
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) -Iserver $(CPPFLAGS) $(PKG_CFLAGS) \
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) -Iserver $(if $(filter no,$(LIBEDIT)),-DNO_LIBEDIT) $(CPPFLAGS) $(PKG_CFLAGS) \
           $(CFLAGS) $(SANITIZED)
 
 SRC   := $(sort $(wildcard server/*.c server/base/*.c server/jinja/*.c server/modules/*.c))

@@ -68,6 +68,12 @@ void budget_clear(struct task *t)
         (struct budget){.report = LUA_NOREF, .is_unlimited = t->budget.is_unlimited};
 }
 
+lua_State *budget_running(void)
+{
+    const struct run *run = b.run;
+    return run ? run->L : NULL;
+}
+
 /* The CPU of the ticks so far goes to whoever runs. */
 static void count(struct run *run)
 {

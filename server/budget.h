@@ -57,6 +57,9 @@ enum budget_verdict budget_leave(struct run *run);
    to-be-closed variables, for which it has a second of CPU; then they are ended too. */
 void budget_close_thread(struct task *t, lua_State *co);
 
+/* The state whose code runs in this moment, or NULL. A signal handler may ask. */
+lua_State *budget_running(void);
+
 /* Pushes onto L what the log says of a task that is over: the limit and the traceback of
    all its coroutines as it was then. */
 void budget_push_report(lua_State *L, struct task *t);

@@ -24,6 +24,7 @@
 #include "send.h"
 #include "session_lua.h"
 #include "signals.h"
+#include "shell.h"
 #include "signing_lua.h"
 #include "static.h"
 #include "supervisor.h"
@@ -334,6 +335,7 @@ static int open_core(lua_State *L)
     static_open(L);
     inprocess_open(L);
     system_open(L);
+    shell_open(L);
     security_open(L);
     wait_open(L);
     run_wait_module(L);

@@ -228,17 +228,43 @@ static int release_lua(lua_State *L)
     return 0;
 }
 
+/* Pushes the request of exchange's first three arguments, routed but not dispatched. */
+static struct inprocess *push_request(lua_State *L)
+{
+    struct inprocess *p = push_inprocess(L);
+    if (!begin(L, p))
+        luaL_error(L, "the request is malformed");
+    return p;
+}
+
 /* with_request(handle, bytes, options, fn) -> fn's results. Hooks don't run, as in Flask.
  */
 static int with_request_lua(lua_State *L)
 {
     luaL_checktype(L, 4, LUA_TFUNCTION);
     lua_settop(L, 4);
-    struct inprocess *p = push_inprocess(L);
-    if (!begin(L, p))
-        return luaL_error(L, "the request is malformed");
+    struct inprocess *p = push_request(L);
     lua_pushvalue(L, 4);
     return wait_run(L, lua_gettop(L), 0, &p->ex->context);
+}
+
+/* hold_request(handle, bytes, options) -> a request for `within` */
+static int hold_request_lua(lua_State *L)
+{
+    lua_settop(L, 3);
+    push_request(L);
+    return 1;
+}
+
+/* within(request, fn) -> fn's results. The request's context stays until the request is
+   collected. */
+static int within_lua(lua_State *L)
+{
+    struct inprocess *p = luaL_checkudata(L, 1, METATABLE);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    luaL_argcheck(L, p->ex, 1, "no request");
+    return wait_run(L, 2, 0, &p->ex->context);
 }
 
 /* with_app(handle, fn) -> fn's results */
@@ -254,6 +280,8 @@ void inprocess_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"exchange", exchange_lua},
                                          {"with_request", with_request_lua},
+                                         {"hold_request", hold_request_lua},
+                                         {"within", within_lua},
                                          {"with_app", with_app_lua},
                                          {"release_context", release_lua},
                                          {NULL, NULL}};

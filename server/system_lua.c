@@ -121,6 +121,15 @@ static int list_dir(lua_State *L)
     return 1;
 }
 
+/* make_folder(path) -> true when it has been made, else nil, message. */
+static int make_folder(lua_State *L)
+{
+    if (mkdir(luaL_checkstring(L, 1), 0777) < 0)
+        return fail(L);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* environ() -> a new table of the whole environment */
 static int environ_lua(lua_State *L)
 {
@@ -159,16 +168,10 @@ static int isatty_lua(lua_State *L)
 
 void system_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"getcwd", getcwd_lua},
-                                         {"realpath", realpath_lua},
-                                         {"is_file", is_file},
-                                         {"is_dir", is_dir},
-                                         {"read_file", read_file},
-                                         {"environ", environ_lua},
-                                         {"getenv", getenv_lua},
-                                         {"setenv", setenv_lua},
-                                         {"isatty", isatty_lua},
-                                         {"list_dir", list_dir},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"getcwd", getcwd_lua}, {"realpath", realpath_lua},   {"is_file", is_file},
+        {"is_dir", is_dir},     {"read_file", read_file},     {"environ", environ_lua},
+        {"getenv", getenv_lua}, {"setenv", setenv_lua},       {"isatty", isatty_lua},
+        {"list_dir", list_dir}, {"make_folder", make_folder}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -41,7 +41,6 @@ local ELSEWHERE = {
     ensure_sync = "nothing: every view may wait",
     instance_path = "app.root_path",
     open_instance_resource = "app:open_resource(path)",
-    shell_context_processor = "nothing: the shell comes with a later version",
     request_class = "flask.request; it can't be replaced",
     response_class = "flask.Response; it can't be replaced",
     test_client_class = "app:test_client()",
@@ -172,6 +171,15 @@ function App:cli(name, fn, help)
     return fn
 end
 
+-- app:shell_context_processor(fn): fn() returns a table of values that the shell has at hand
+-- under their keys. Returns fn.
+function App:shell_context_processor(fn)
+    scaffold.check_self(self, "shell_context_processor")
+    misuse.check(fn, "function", "the argument of shell_context_processor")
+    table.insert(self._shell_context_processors, fn)
+    return fn
+end
+
 -- The host and the path of a mount: "//sub.test/x" has both, "/x" a path alone.
 local function split_mount(prefix)
     local host, path = prefix:match("^//([^/]+)(/?.*)$")
@@ -299,7 +307,8 @@ end
 
 -- ## The object
 
-local meta = {__name = "Flask"}
+-- __names: where the shell finds what to complete.
+local meta = {__name = "Flask", __names = {App, CONFIG_FIELDS}}
 
 function meta.__index(self, key)
     local field = CONFIG_FIELDS[key]
@@ -347,7 +356,7 @@ local function new_fields(name, options)
         _rules = {}, _mounts = {}, _commands = {}, _blueprint_of = {},
         _endpoints_of = setmetatable({}, {__mode = "k"}),
         _teardown_appcontext = {}, _url_build_error_handlers = {},
-        _before_serving = {}, _after_serving = {},
+        _before_serving = {}, _after_serving = {}, _shell_context_processors = {},
     }
     scaffold.init(self)
     scaffold.set_folders(self, options, "static")

@@ -29,6 +29,9 @@ local SHORT = {h = "help", V = "version"}
 -- Commands whose words after the first are passed on as they are.
 local PASSES_ALL = {test = true, new = true}
 
+-- Commands that are for an app.
+local NEEDS_APP = {run = true, routes = true, check = true, shell = true}
+
 -- What is raised to end with one line and exit code 2.
 local Wrong = {__tostring = function(self) return self.text end}
 
@@ -138,7 +141,7 @@ local function choose(found)
     end
     check_options(found, found.own and "the app's own commands" or command)
     found.app = found.app or loader.default()
-    if not found.app and (command == "run" or command == "routes" or command == "check") then
+    if not found.app and NEEDS_APP[command] then
         wrong("which app? As in: cflask-lua %s (cflask-lua --help tells more)",
               command == "run" and "hello.lua" or command .. " hello.lua")
     end

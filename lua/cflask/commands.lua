@@ -227,6 +227,12 @@ function commands.check(found)
     return require("cflask.check").report(loader.load(found.app), found.options.json)
 end
 
+-- ## shell
+
+function commands.shell(found)
+    return require("cflask.shell").start((loader.load(found.app)))
+end
+
 -- ## The app's own commands
 
 -- The exit status that a command's result stands for.
@@ -450,7 +456,7 @@ function commands.version()
     return 0
 end
 
-for _, name in ipairs{"shell", "new"} do
+for _, name in ipairs{"new"} do
     commands[name] = function(_, wrong)
         wrong("%s is not built yet: it comes with a later version", name)
     end

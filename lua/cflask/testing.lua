@@ -348,6 +348,15 @@ function testing.with_request(app, path, options, fn)
                              function() return sessions.within(app, fn) end)
 end
 
+-- A request for the path whose context stays: returns a function that calls another one in
+-- it, as often as wanted, and returns its results. For the shell.
+function testing.hold_request(app, path, options)
+    local target = target_of(path, options)
+    local held = core.hold_request(app._handle, wire.build(target, options),
+                                   exchange_options(target, options))
+    return function(fn) return core.within(held, fn) end
+end
+
 -- ## The runner
 
 local Runner = {}

@@ -188,6 +188,12 @@ function App:after_serving(fn) end
 ---@param help? string
 function App:cli(name, fn, help) end
 
+---What the shell has at hand besides its own names.
+---@generic F: fun(): table?
+---@param fn F
+---@return F
+function App:shell_context_processor(fn) end
+
 ---@param prefix string "/prefix" or "//host/"
 ---@param other cflask.App
 function App:mount(prefix, other) end

@@ -4,6 +4,7 @@ local usage = {}
 local MAIN = [[
 usage: cflask-lua [run] APP [options]     serve an app
        cflask-lua routes APP [--json]     list its routes
+       cflask-lua shell APP               try things at a prompt
        cflask-lua check APP [--json]      say what would be unsafe or slow in production
        cflask-lua APP NAME [words]        run a command of the app's own
        cflask-lua test [busted options]   run tests under busted
@@ -38,6 +39,18 @@ usage: cflask-lua routes APP [--json]
 
 Lists the routes of an app: endpoint, methods, rule. With --json as a JSON list of
 {"endpoint", "methods", "rule"}, for other programs.
+]]
+
+local SHELL = [[
+usage: cflask-lua shell APP
+
+A prompt with the app at hand, in an app context and in a request for "/". At hand are app,
+flask, request, session, g, url_for, client (a test client), and what the functions of
+app:shell_context_processor(fn) return. `_` is the last value.
+
+Tab completes, the arrows and Ctrl-R find earlier lines (kept in ~/.cflask_lua_history, or in
+XDG_STATE_HOME; not those that begin with a blank), Ctrl-C drops the line or ends what runs,
+Ctrl-D ends the shell. When the input is no terminal its lines are run without prompts.
 ]]
 
 local CHECK = [[
@@ -80,7 +93,7 @@ local LATER = "%s comes with a later version.\n"
 usage.COMMANDS = {
     run = RUN, routes = ROUTES, check = CHECK, test = TEST, lua = SCRIPT, version = VERSION,
     help = MAIN,
-    shell = LATER:format("shell"), new = LATER:format("new"),
+    shell = SHELL, new = LATER:format("new"),
 }
 
 -- The help of a command, or that of the program for nil.

@@ -116,7 +116,7 @@ describe("wrong use", function()
             ["hello.lua --cert adhoc"] = "--cert is not built yet",
             ["--key x hello.lua"] = "--key is not built yet",
             ["hello.lua --json"] = "is not one of run",
-            ["shell hello.lua"] = "shell is not built yet",
+            ["shell"] = "which app?",
             ["new shop"] = "new is not built yet",
             ["check"] = "which app?",
             ["run hello.lua other.lua"] = "takes one app",
@@ -184,9 +184,94 @@ describe("cflask-lua test", function()
     end)
 end)
 
+-- What a shell of hello.lua says to the lines, both outputs together, and its exit status.
+local function shell(lines)
+    write("lines", lines)
+    return run("shell hello.lua < lines")
+end
+
+describe("cflask-lua shell", function()
+    it("runs lines of a script and shows what expressions give", function()
+        local output, status = shell("1 + 1\n=_ * 21\nx = {b = 1, 'a', {}}\nx\nprint('printed')\n")
+        assert.equal('2\n42\n{"a", {}, b = 1}\nprinted\n', output)
+        assert.equal(0, status)
+    end)
+
+    it("goes on with lines that are not whole", function()
+        assert.equal("1\n2\n7\n", (shell("for i = 1, 2 do\nprint(i)\nend\n(3 +\n4)\n")))
+    end)
+
+    it("has the app, a request and a client at hand", function()
+        local output = shell('app\nrequest.path\nurl_for("user", {id = 3})\nclient:get("/").text\n'
+                             .. "g.x = 1\ng.x\nflask.current_app == app\nrequest.args\n")
+        assert.equal('<Flask hello>\n"/"\n"/users/3"\n"Hello World!"\n1\ntrue\n{}\n', output)
+    end)
+
+    it("has what shell_context_processors return, who see the app", function()
+        write("context.lua", [[
+            local flask = require "cflask"
+            local app = flask.Flask(...)
+            app:shell_context_processor(function()
+                return {model = flask.current_app.name .. flask.request.path}
+            end)
+            return app
+        ]])
+        write("lines", "model\n")
+        assert.equal('"context/"\n', (run("shell context.lua < lines")))
+    end)
+
+    it("waits where a line waits, and lets the client in between", function()
+        assert.equal('"Hello World!"\n1\n', (shell(
+            'flask.sleep(0.001) local r = client:get("/") flask.sleep(0.001) return r.text\n'
+            .. "flask.gather{function() flask.sleep(0.001) return 1 end}\n")))
+    end)
+
+    it("opens other contexts from a line", function()
+        assert.equal('"hello"\n"/x"\n', (shell(
+            "app:app_context(function() return flask.current_app.name end)\n"
+            .. 'app:test_request_context("/x", function() return request.path end)\n')))
+    end)
+
+    it("shows an error in one line, goes on, and ends with status 1", function()
+        local output, status = shell("error('boom')\nlocal t = nil; t.x = 1\n1 +\n\n'go on'\n")
+        assert.truthy(output:find("prompt:1: boom\n", 1, true), output)
+        assert.truthy(output:find("attempt to index a nil value", 1, true), output)
+        assert.is_nil(output:find("traceback", 1, true), output)
+        assert.equal(1, status)
+        assert.equal(0, select(2, shell("1\n")))
+    end)
+
+    it("shows the app's frames of an error, none of the server's", function()
+        write("deep.lua", [[
+            local flask = require "cflask"
+            local app = flask.Flask(...)
+            function app.extensions.fail() local t = flask.null .. 1 return t end
+            return app
+        ]])
+        write("lines", "app.extensions.fail()\n")
+        local output = run("shell deep.lua < lines")
+        assert.truthy(output:find("deep.lua:3: in f", 1, true), output)
+        assert.is_nil(output:find("lua/cflask", 1, true), output)
+    end)
+
+    it("cuts what is long or deep, and names cycles", function()
+        local output = shell("x = {} x.x = x\nx\n('a'):rep(5000)\n"
+                             .. "t = {} for i = 1, 500 do t[i] = i end\nt\n"
+                             .. "{{{{{{{{}}}}}}}}\n")
+        assert.truthy(output:find("{x = <cycle>}", 1, true), output)
+        assert.truthy(output:find("... (5000 bytes)", 1, true), output)
+        assert.truthy(output:find("... 400 more", 1, true), output)
+        assert.truthy(output:find("{{{{{{{...}}}}}}}", 1, true), output)
+    end)
+
+    it("ends with exit or quit", function()
+        assert.equal("1\n", (shell("1\nexit\n2\n")))
+    end)
+end)
+
 describe("help and version", function()
     it("exist for the program and each command", function()
-        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help",
+        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help", "shell --help",
                                "test --help", "version --help", "hello.lua --help"} do
             local output, status = run(words)
             assert.equal(0, status)

@@ -1,0 +1,52 @@
+-- Tracebacks of the app's code alone: without the frames of these modules and of the C
+-- functions between them.
+local OURS = debug.getinfo(1, "S").short_src:match("^(.*/)") or "\0"
+
+local traceback = {}
+
+-- What a frame's line is about: "ours", "C" or "app".
+local function kind_of(line)
+    local where = line:match("^%s*(.*)$")
+    if where:sub(1, #OURS) == OURS then
+        return "ours"
+    end
+    return where:find("[C]", 1, true) == 1 and "C" or "app"
+end
+
+-- The frames to show. A C function is shown where the app called it: in front of its frame.
+local function kept(frames)
+    local list, is_callers = {}, false
+    for i = #frames, 1, -1 do
+        local kind = kind_of(frames[i])
+        if kind == "app" or (kind == "C" and is_callers) then
+            table.insert(list, 1, frames[i])
+        end
+        is_callers = kind == "app" or (kind == "C" and is_callers)
+    end
+    return list
+end
+
+-- A traceback, as of debug.traceback, with the app's frames only; the message alone when
+-- there are none.
+function traceback.shorten(text)
+    local message, rest = text:match("^(.-)\nstack traceback:\n(.*)$")
+    if not message then
+        return text
+    end
+    local frames = {}
+    for line in rest:gmatch("[^\n]+") do
+        table.insert(frames, line)
+    end
+    frames = kept(frames)
+    if not frames[1] then
+        return message
+    end
+    return message .. "\nstack traceback:\n" .. table.concat(frames, "\n")
+end
+
+-- The message handler of an xpcall: an error's text with the app's frames.
+function traceback.handler(raised)
+    return traceback.shorten(debug.traceback(tostring(raised), 2))
+end
+
+return traceback

@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "base/value.h"
+#include "jinja/jinja.h"
 #include "log.h"
 #include "request_lua.h"
 #include "response_lua.h"
@@ -450,6 +451,7 @@ static void keep_error(struct exchange *ex, lua_State *co)
     luaL_unref(co, LUA_REGISTRYINDEX, ex->error_ref);
     luaL_unref(co, LUA_REGISTRYINDEX, ex->traceback_ref);
     luaL_traceback(ex->task.L, co, NULL, 0);
+    jinja_add_places(ex->task.L, co);
     ex->traceback_ref = luaL_ref(ex->task.L, LUA_REGISTRYINDEX);
     if (lua_gettop(co) == 0)
         lua_pushnil(co);

@@ -297,5 +297,7 @@ void headers_open(lua_State *L)
     lua_setfield(L, -2, "__newindex");
     lua_pushcfunction(L, pairs_lua);
     lua_setfield(L, -2, "__pairs");
+    lua_pushliteral(L, "dict"); /* templates: Python's methods first */
+    lua_setfield(L, -2, "__jinja");
     lua_pop(L, 1);
 }

@@ -371,4 +371,6 @@ static void push_methods(lua_State *L)
     luaL_setfuncs(L, methods, 0);
     lua_pushcclosure(L, index_dict, 1);
     lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "dict"); /* templates: Python's methods first */
+    lua_setfield(L, -2, "__jinja");
 }

@@ -312,6 +312,13 @@ void request_check_self(lua_State *L, const char *method)
         luaL_error(L, "call it with a colon: flask.request:%s(...)", method);
 }
 
+/* In a template `{% if request %}` asks whether there is one. */
+static int bool_lua(lua_State *L)
+{
+    lua_pushboolean(L, request_current() != NULL);
+    return 1;
+}
+
 void request_push_library(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"get_data", request_get_data_lua},
@@ -327,5 +334,7 @@ void request_push_library(lua_State *L)
     lua_setfield(L, -2, "__newindex");
     lua_pushcfunction(L, tostring_lua);
     lua_setfield(L, -2, "__tostring");
+    lua_pushcfunction(L, bool_lua);
+    lua_setfield(L, -2, "__bool");
     lua_setmetatable(L, -2);
 }

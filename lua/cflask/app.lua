@@ -11,10 +11,12 @@ local scaffold = require "cflask.scaffold"
 local sessions = require "cflask.sessions"
 local signals = require "cflask.signals"
 local strict = require "cflask.strict"
+local templating = require "cflask.templating"
 local urls = require "cflask.urls"
 
 local App = {}
 scaffold.mix_into(App)
+templating.mix_into(App)
 
 local OPTIONS = {
     root_path = true, template_folder = true, static_folder = true, static_url_path = true,
@@ -46,15 +48,14 @@ local ELSEWHERE = {
     test_client_class = "app:test_client()",
     log_exception = "app:errorhandler(flask.Error, fn) or flask.signals.got_request_exception",
     create_url_adapter = "flask.url_for(endpoint, values)",
+    jinja_options = "app.jinja_env",
+    create_jinja_environment = "app.jinja_env",
+    jinja_environment = "app.jinja_env",
+    select_jinja_autoescape = "app.jinja_env.autoescape = fn(name)",
+    update_template_context = "app:context_processor(fn)",
+    template_context_processors = "app:context_processor(fn)",
     websocket = "nothing: websockets come with a later version",
 }
-for _, name in ipairs{
-    "jinja_env", "jinja_options", "jinja_loader", "template_filter", "template_test",
-    "template_global", "add_template_filter", "add_template_test", "add_template_global",
-    "create_jinja_environment", "select_jinja_autoescape", "update_template_context",
-} do
-    ELSEWHERE[name] = "nothing yet: templates come with a later version"
-end
 
 -- ## Registration
 
@@ -316,6 +317,9 @@ function meta.__index(self, key)
         return rawget(self, "config")[field]
     elseif key == "session_interface" then
         return rawget(self, "_session_interface")
+    elseif key == "jinja_env" then
+        rawset(self, key, templating.environment(self))
+        return rawget(self, key)
     elseif ELSEWHERE[key] then
         misuse.fail("app.%s is not here: use %s", key, ELSEWHERE[key])
     end
@@ -326,6 +330,8 @@ function meta.__newindex(self, key, value)
     local field = CONFIG_FIELDS[key]
     if field then
         rawget(self, "config")[field] = value
+    elseif key == "jinja_options" then
+        templating.set_options(self, value)
     elseif key == "session_interface" then
         sessions.set_interface(self, value)
     else
@@ -354,6 +360,7 @@ local function new_fields(name, options)
         name = name, import_name = name, extensions = {}, blueprints = {},
         json = {sort_keys = true, ensure_ascii = true, mimetype = "application/json"},
         _rules = {}, _mounts = {}, _commands = {}, _blueprint_of = {},
+        _blueprint_order = {}, _processors = {},
         _endpoints_of = setmetatable({}, {__mode = "k"}),
         _teardown_appcontext = {}, _url_build_error_handlers = {},
         _before_serving = {}, _after_serving = {}, _shell_context_processors = {},

@@ -2,9 +2,11 @@
 -- prefix and a name, once or several times.
 local misuse = require "cflask.misuse"
 local scaffold = require "cflask.scaffold"
+local templating = require "cflask.templating"
 
 local Blueprint = {}
 scaffold.mix_into(Blueprint)
+templating.mix_into(Blueprint, true)
 
 local OPTIONS = {
     url_prefix = true, subdomain = true, url_defaults = true, template_folder = true,
@@ -23,7 +25,6 @@ local ELSEWHERE = {
     mount = "app:mount(prefix, other)",
     before_serving = "app:before_serving(fn)",
     after_serving = "app:after_serving(fn)",
-    jinja_loader = "template_folder; templates come with a later version",
 }
 
 -- Two pieces of a path with one slash between them.
@@ -149,12 +150,6 @@ function Blueprint:app_errorhandler(what, fn)
     return fn
 end
 
-for _, name in ipairs{"app_template_filter", "app_template_test", "app_template_global"} do
-    Blueprint[name] = function()
-        misuse.fail("%s: templates come with a later version", name)
-    end
-end
-
 -- ## Registration
 
 -- The options of a registration, checked. `register_blueprint(require "auth")` passes the
@@ -273,6 +268,7 @@ end
 function Blueprint:_register(app, parent, given)
     local state = make_state(self, app, parent, given)
     app.blueprints[state.name] = self
+    table.insert(app._blueprint_order, state.name)
     self._is_registered = true
     add_static(self, state)
     merge_registries(self, app, state.name)

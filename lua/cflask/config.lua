@@ -240,8 +240,11 @@ function config.new(root_path)
     for key, value in pairs(DEFAULTS) do
         settings[key] = value
     end
-    return setmetatable(settings, {__index = Config, root_path = root_path,
-                                   __name = "config"})
+    return setmetatable(settings, {
+        __index = Config, root_path = root_path, __name = "config",
+        __jinja = "dict", __pairs = function(self) return next, self, nil end,
+        __tostring = function() return "<Config>" end,
+    })
 end
 
 local PROXY_KEYS = {x_for = true, x_proto = true, x_host = true, x_port = true,

@@ -130,6 +130,11 @@ function errors.lineage(err)
     end
 end
 
+-- The metatable of a class's instances, for those that are made elsewhere.
+function errors.meta_of(class)
+    return classes[class].meta
+end
+
 errors.Error = errors.new_class("Error", nil, {main_field = "message"})
 
 -- ## HTTP errors

@@ -6,6 +6,7 @@ local blueprint = require "cflask.blueprint"
 local csrf = require "cflask.csrf"
 local errors = require "cflask.errors"
 local helpers = require "cflask.helpers"
+local jinja = require "cflask.jinja"
 local limiter = require "cflask.limiter"
 local login = require "cflask.login"
 local misuse = require "cflask.misuse"
@@ -14,6 +15,7 @@ local security_headers = require "cflask.security_headers"
 local sessions = require "cflask.sessions"
 local signing = require "cflask.signing"
 local signals = require "cflask.signals"
+local templating = require "cflask.templating"
 local urls = require "cflask.urls"
 
 require "cflask.response"
@@ -73,6 +75,13 @@ local flask = {
     after_this_request = helpers.after_this_request,
     Response = core.Response,
     make_response = core.make_response,
+
+    render_template = templating.render_template,
+    render_template_string = templating.render_template_string,
+    stream_template = templating.stream_template,
+    stream_template_string = templating.stream_template_string,
+    get_template_attribute = templating.get_template_attribute,
+    is_kwargs = jinja.is_kwargs,
 
     Class = errors.Class,
     is = errors.is,
@@ -138,7 +147,7 @@ local ELSEWHERE = {
     None = USE .. "use flask.null",
     config = USE .. "use flask.current_app.config",
     app = USE .. "use flask.current_app",
-    render = USE .. "templates come with a later version",
+    render = USE .. "use flask.render_template(name, context)",
 }
 for name in ([[render_template render_template_string stream_template
     stream_template_string get_template_attribute

@@ -9,6 +9,7 @@ local OURS = debug.getinfo(1, "S").source:match("^(.*/)") or "\0"
 -- Whether the function at this frame is one of our modules', or C.
 local function is_ours(info)
     return info.what == "C" or info.source:sub(1, #OURS) == OURS
+        or info.source == "=cflask.jinja"
 end
 
 -- The level, as seen by the caller of this function, of the nearest frame outside our

@@ -258,6 +258,33 @@ Blueprint.app_context_processor = Scaffold.context_processor
 Blueprint.app_url_defaults = Scaffold.url_defaults
 Blueprint.app_url_value_preprocessor = Scaffold.url_value_preprocessor
 
+-- params: the names of all of fn's parameters; the value's own may be left out.
+
+---@param name string
+---@param fn fun(value: any, ...): any
+---@param params? string[]
+function App:template_filter(name, fn, params) end
+
+---@param name string
+---@param fn fun(value: any, ...): any
+---@param params? string[]
+function App:template_test(name, fn, params) end
+
+---@param name string
+---@param fn fun(...): any
+---@param params? string[]
+function App:template_global(name, fn, params) end
+
+App.add_template_filter = App.template_filter
+App.add_template_test = App.template_test
+App.add_template_global = App.template_global
+Blueprint.app_template_filter = App.template_filter
+Blueprint.app_template_test = App.template_test
+Blueprint.app_template_global = App.template_global
+Blueprint.add_app_template_filter = App.template_filter
+Blueprint.add_app_template_test = App.template_test
+Blueprint.add_app_template_global = App.template_global
+
 ---@class cflask.Logger
 local Logger = {}
 
@@ -927,6 +954,35 @@ function flask.Flask(name, options) end
 ---@param options? cflask.BlueprintOptions
 ---@return cflask.Blueprint
 function flask.Blueprint(name, import_name, options) end
+
+---@param name string|string[]
+---@param context? table<string, any>
+---@return string
+function flask.render_template(name, context) end
+
+---@param source string
+---@param context? table<string, any>
+---@return string
+function flask.render_template_string(source, context) end
+
+---@param name string|string[]
+---@param context? table<string, any>
+---@return fun(): string?
+function flask.stream_template(name, context) end
+
+---@param source string
+---@param context? table<string, any>
+---@return fun(): string?
+function flask.stream_template_string(source, context) end
+
+---@param name string
+---@param attribute string
+---@return any
+function flask.get_template_attribute(name, attribute) end
+
+---@param value any
+---@return boolean
+function flask.is_kwargs(value) end
 
 ---@param endpoint string|cflask.View
 ---@param values? table

@@ -219,10 +219,11 @@ static enum attribute_result find_in_exports(lua_State *L, int object, int key)
     return ATTRIBUTE_MISSING;
 }
 
-/* Whether the object says of itself that it is to be taken for a dict first. */
-static bool is_dict_like(lua_State *L, int object)
+bool attribute_is_dict_like(lua_State *L, int object)
 {
-    if (!luaL_getmetafield(L, object, "__jinja"))
+    int t = lua_type(L, object);
+    if ((t != LUA_TTABLE && t != LUA_TUSERDATA) ||
+        !luaL_getmetafield(L, object, "__jinja"))
         return false;
     bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "dict") == 0;
     lua_pop(L, 1);
@@ -232,10 +233,13 @@ static bool is_dict_like(lua_State *L, int object)
 enum { MAX_INDEX_CHAIN = 50 };
 
 /* Somebody's object: itself, then its metatable's __index and so on. What is found there
-   is called with the object. */
-static enum attribute_result find_in_object(lua_State *L, int object, int key)
+   is called with the object. get() is the object's own, which knows more of its keys
+   (headers have no case). */
+static enum attribute_result find_in_object(lua_State *L, int object, int key,
+                                            bool is_item)
 {
-    if (is_dict_like(L, object)) {
+    bool is_get = str_eq(object_text(L, key), STR("get"));
+    if (!is_item && !is_get && attribute_is_dict_like(L, object)) {
         enum attribute_result r =
             push_method(L, builtin_dict_methods, object_text(L, key));
         if (r != ATTRIBUTE_MISSING)
@@ -338,7 +342,7 @@ enum attribute_result attribute_find(struct machine *m, int object, int key, boo
     case K_FUNCTION:
         if (lua_isfunction(L, object))
             return ATTRIBUTE_MISSING;
-        return find_in_object(L, object, key);
+        return find_in_object(L, object, key, is_item);
     case K_BUILTIN:
         if (!str_eq(name, STR("__name__")))
             return ATTRIBUTE_MISSING;

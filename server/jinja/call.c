@@ -300,9 +300,10 @@ void machine_start_builtin(struct machine *m, const struct builtin *b, int base,
 
 /* --- Lua's functions --- */
 
-/* Pairs on top become one table, kwargs. */
-static void collect_kwargs(lua_State *L, int keywords)
+/* Pairs on top become one table, kwargs; undefined values are left out. */
+static void collect_kwargs(struct machine *m, int keywords)
 {
+    lua_State *L = m->L;
     if (!keywords)
         return;
     int first = lua_gettop(L) - 2 * keywords + 1;
@@ -310,7 +311,12 @@ static void collect_kwargs(lua_State *L, int keywords)
     for (int i = 0; i < keywords; i++) {
         lua_pushvalue(L, first + 2 * i);
         lua_pushvalue(L, first + 2 * i + 1);
-        lua_rawset(L, -3);
+        if (undefined_is(m, -1)) {
+            undefined_check(m, lua_gettop(L));
+            lua_pop(L, 2);
+        } else {
+            lua_rawset(L, -3);
+        }
     }
     object_mark(L, K_KWARGS);
     lua_replace(L, first);
@@ -334,7 +340,7 @@ static enum call_result call_lua(struct machine *m, int callee, int keywords)
     lua_State *L = m->L;
     if (lua_isnil(L, callee + 1))
         lua_remove(L, callee + 1);
-    collect_kwargs(L, keywords);
+    collect_kwargs(m, keywords);
     prepare_args(m, callee + 1);
     m->n_call = lua_gettop(L) - callee;
     return CALL_OUT;
@@ -455,7 +461,7 @@ static enum call_result call_registered(struct machine *m, int callee, int posit
         keywords = 0;
     }
     lua_remove(L, callee + 1);
-    collect_kwargs(L, keywords);
+    collect_kwargs(m, keywords);
     prepare_args(m, callee + 1);
     m->n_call = lua_gettop(L) - callee;
     return CALL_OUT;

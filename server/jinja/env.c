@@ -298,6 +298,16 @@ int env_compile(lua_State *L)
 
 /* --- machines --- */
 
+struct machine *env_to_machine(lua_State *L, int i)
+{
+    if (lua_type(L, i) != LUA_TUSERDATA || !lua_getmetatable(L, i))
+        return NULL;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &machine_key);
+    bool is = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is ? lua_touserdata(L, i) : NULL;
+}
+
 int env_machine(lua_State *L)
 {
     lua_settop(L, 2);

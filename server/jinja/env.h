@@ -4,6 +4,8 @@
 
 #include "base/lua_compat.h"
 
+struct machine;
+
 /* For Lua: compile(env, source, name or nil, filename or nil, globals) gives a template,
    or raises a TemplateSyntaxError. */
 int env_compile(lua_State *L);
@@ -21,5 +23,8 @@ int env_call(lua_State *L);
 int env_fill(lua_State *L);
 
 void env_open(lua_State *L);
+
+/* The machine at index i, or NULL when the value is none. */
+struct machine *env_to_machine(lua_State *L, int i);
 
 #endif

@@ -88,7 +88,7 @@ int error_set_class(lua_State *L)
     return 0;
 }
 
-static struct str line_of(struct str source, int line)
+struct str error_line_of(struct str source, int line)
 {
     const char *p = source.p, *end = source.p + source.n;
     for (int i = 1; p && i < line; i++) {
@@ -122,7 +122,7 @@ void error_push(lua_State *L, const char *type, struct str message, struct str n
     if (line > 0) {
         lua_pushinteger(L, line);
         lua_setfield(L, -2, "lineno");
-        set_text(L, "source", line_of(source, line));
+        set_text(L, "source", error_line_of(source, line));
     }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &classes);
     lua_getfield(L, -1, type);
@@ -131,6 +131,12 @@ void error_push(lua_State *L, const char *type, struct str message, struct str n
         lua_setmetatable(L, -2);
     else
         lua_pop(L, 1);
+}
+
+void error_add_searched(lua_State *L, int env)
+{
+    lua_getfield(L, env, "search_path");
+    lua_setfield(L, -2, "searched");
 }
 
 void error_raise_text(struct machine *m, const char *type, struct str message)
@@ -145,6 +151,8 @@ void error_raise_text(struct machine *m, const char *type, struct str message)
         error_push(L, type, message, (struct str){0}, (struct str){0}, 0,
                    (struct str){0});
     }
+    if (strcmp(type, "TemplateNotFound") == 0 || strcmp(type, "TemplatesNotFound") == 0)
+        error_add_searched(L, AT_ENV);
     lua_error(L);
     __builtin_unreachable();
 }

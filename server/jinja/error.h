@@ -21,6 +21,13 @@ _Noreturn void error_raise_text(struct machine *m, const char *type, struct str 
 void error_push(lua_State *L, const char *type, struct str message, struct str name,
                 struct str filename, int line, struct str source);
 
+/* A line of the source, counted from 1; p NULL when there is none. */
+struct str error_line_of(struct str source, int line);
+
+/* Stack: error -> error; its field `searched` becomes env.search_path: the folders in
+   which a template was looked for. */
+void error_add_searched(lua_State *L, int env);
+
 /* For Lua: set_error_class(fn). fn(type, parent type or nil) gives each type's metatable.
  */
 int error_set_class(lua_State *L);

@@ -284,6 +284,16 @@ static bool push_own_globals(struct machine *m, int template)
     return true;
 }
 
+/* Where templates are reloaded, a module is made anew each time: what it imports itself
+   may have changed. */
+static bool is_reloading(lua_State *L)
+{
+    lua_getfield(L, AT_ENV, "auto_reload");
+    bool is = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
 enum call_result inherit_import(struct machine *m, bool with_context)
 {
     lua_State *L = m->L;
@@ -291,7 +301,8 @@ enum call_result inherit_import(struct machine *m, bool with_context)
     int locals = lua_gettop(L), template = locals - 1;
     machine_stack(m, 20);
     if (!with_context) {
-        is_cached = !push_own_globals(m, template);
+        bool has_own = push_own_globals(m, template);
+        is_cached = !has_own && !is_reloading(L);
         if (is_cached) {
             lua_rawgeti(L, template, TEMPLATE_MODULE);
             if (!lua_isnil(L, -1)) {
@@ -301,7 +312,7 @@ enum call_result inherit_import(struct machine *m, bool with_context)
             }
             lua_pop(L, 1);
         }
-        int globals = is_cached ? 0 : lua_gettop(L);
+        int globals = has_own ? lua_gettop(L) : 0;
         inherit_push_context(L, template, globals, 0);
     } else {
         push_shared_context(m, template, locals);

@@ -52,7 +52,7 @@ bool instruction_prints_in_lua(lua_State *L, int i)
     bool is = luaL_getmetafield(L, i, "__html") || luaL_getmetafield(L, i, "__tostring");
     if (is)
         lua_pop(L, 1);
-    return is;
+    return is || attribute_is_dict_like(L, i);
 }
 
 void instruction_resolve(lua_State *L, const struct frame *f, int k)

@@ -29,10 +29,15 @@ static int internal_collect(struct machine *m, int base)
     return ask(m, base, "collect", 1);
 }
 
-/* An object's text. */
+/* An object's text; of one that is like a dict, the dict. */
 static int internal_print(struct machine *m, int base)
 {
-    return machine_phase(m) > 0 ? BUILTIN_DONE : ask(m, base, "print", 1);
+    lua_State *L = m->L;
+    if (machine_phase(m) > 0)
+        return BUILTIN_DONE;
+    bool has_text =
+        luaL_getmetafield(L, base, "__html") || luaL_getmetafield(L, base, "__tostring");
+    return ask(m, base, has_text ? "print" : "collect", 1);
 }
 
 static int get(struct machine *m, int base)

@@ -15,4 +15,8 @@ bool jinja_is_markup(lua_State *L, int index);
 /* The bytes of the Markup at index, which must be one; they live as long as it does. */
 struct str jinja_markup_str(lua_State *L, int index);
 
+/* Appends to a traceback of the coroutine the lines of the templates that it is in, the
+   innermost first. Stack of L: text -> text */
+void jinja_add_places(lua_State *L, lua_State *co);
+
 #endif

@@ -48,13 +48,15 @@ static int lua_is_markup(lua_State *L)
     return 1;
 }
 
+/* raise(env, type, message) */
 static int lua_raise(lua_State *L)
 {
     struct str message;
-    const char *type = luaL_checkstring(L, 1);
-    message.p = luaL_checklstring(L, 2, &message.n);
+    const char *type = luaL_checkstring(L, 2);
+    message.p = luaL_checklstring(L, 3, &message.n);
     error_push(L, type, message, (struct str){NULL, 0}, (struct str){NULL, 0}, 0,
                (struct str){NULL, 0});
+    error_add_searched(L, 1);
     return lua_error(L);
 }
 
@@ -127,6 +129,8 @@ static void push_core(lua_State *L)
     luaL_setfuncs(L, functions, 0);
     lua_pushinteger(L, TEMPLATE_ENV);
     lua_setfield(L, -2, "TEMPLATE_ENV");
+    lua_pushinteger(L, TEMPLATE_MODULE);
+    lua_setfield(L, -2, "TEMPLATE_MODULE");
 }
 
 static void open_kinds(lua_State *L)

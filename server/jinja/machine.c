@@ -257,12 +257,36 @@ static void start_generator(struct machine *m, int i)
     f->ret = args;
 }
 
-/* The list that a generator's builtin gave is the generator's items now. */
-static void end_generator(struct machine *m, struct frame *f)
+/* The list that a generator's builtin gave is the generator's items now; the dict that an
+   object was made of stands in for it. */
+static void end_forcing(struct machine *m, struct frame *f)
 {
     lua_State *L = m->L;
-    lua_rawseti(L, f->forced, GENERATOR_ARGS);
+    if (f->forced > 0)
+        lua_rawseti(L, f->forced, GENERATOR_ARGS);
+    else
+        lua_replace(L, -f->forced);
     f->forced = 0;
+}
+
+/* Whether the frame's first argument isn't ready: a generator, or an object that says it
+   is a dict. Starts what makes it ready. */
+static bool start_forcing(struct machine *m, struct frame *f)
+{
+    lua_State *L = m->L;
+    int base = f->base;
+    if (machine_needs_force(L, base)) {
+        f->forced = base;
+        start_generator(m, base);
+        return true;
+    }
+    if (!attribute_is_dict_like(L, base))
+        return false;
+    f->forced = -base;
+    machine_stack(m, 20);
+    lua_pushvalue(L, base);
+    machine_start_internal(m, "collect", 1);
+    return true;
 }
 
 /* Runs the top frame's builtin as far as it goes. true: on to the next frame (it has
@@ -273,16 +297,13 @@ static bool run_builtin(struct machine *m)
     struct frame *f = machine_frame(m);
     const struct builtin *b = f->builtin;
     if (f->forced)
-        end_generator(m, f);
+        end_forcing(m, f);
     if (f->is_waiting) {
         f->is_waiting = false;
         f->phase++;
     }
-    if (!f->is_ready && !(b->flags & BUILTIN_RAW) && machine_needs_force(L, f->base)) {
-        f->forced = f->base;
-        start_generator(m, f->base);
+    if (!f->is_ready && !(b->flags & BUILTIN_RAW) && start_forcing(m, f))
         return true;
-    }
     f->is_ready = true;
     m->n_scratch = 0;
     int n_frames = m->n_frames;

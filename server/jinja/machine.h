@@ -65,7 +65,7 @@ struct frame {
     int n_parents;
     /* builtin */
     int phase;
-    int forced; /* the argument that a generator is being run for, or 0 */
+    int forced; /* the generator being run, -(the object being made a dict), or 0 */
     bool is_ready, is_waiting;
     int state;      /* a builtin's own, 0 at first */
     bool keeps_top; /* its result goes to ret, and all that lies below base stays */

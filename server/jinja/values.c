@@ -42,6 +42,38 @@ static bool has_length(lua_State *L, int i)
     return true;
 }
 
+/* Whether an object that is like a dict has a pair. */
+static bool has_pair(lua_State *L, int i)
+{
+    int top = lua_gettop(L);
+    luaL_checkstack(L, 6, NULL);
+    luaL_getmetafield(L, i, "__pairs");
+    lua_pushvalue(L, i);
+    lua_call(L, 1, 3);
+    lua_call(L, 2, 1);
+    bool has = !lua_isnil(L, -1);
+    lua_settop(L, top);
+    return has;
+}
+
+/* Somebody's object is true, unless its __bool says otherwise, it is like a dict and
+   empty, or its length is 0. */
+static bool object_truth(struct machine *m, int i)
+{
+    lua_State *L = m->L;
+    i = lua_absindex(L, i);
+    if (!luaL_getmetafield(L, i, "__bool")) {
+        if (attribute_is_dict_like(L, i))
+            return has_pair(L, i);
+        return !has_length(L, i) || values_length(m, i) != 0;
+    }
+    lua_pushvalue(L, i);
+    lua_call(L, 1, 1);
+    bool is = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
 /* A table: empty ones are false, objects are true. */
 static bool table_truth(struct machine *m, int i)
 {
@@ -56,7 +88,7 @@ static bool table_truth(struct machine *m, int i)
     case K_KWARGS:
         return !is_empty_table(L, i);
     case K_OBJECT:
-        return !has_length(L, i) || values_length(m, i) != 0;
+        return object_truth(m, i);
     default:
         return true;
     }
@@ -86,7 +118,7 @@ bool values_truth(struct machine *m, int i)
         case K_RANGE:
             return ((struct range *)lua_touserdata(L, i))->n > 0;
         case K_OBJECT:
-            return !has_length(L, i) || values_length(m, i) != 0;
+            return object_truth(m, i);
         default:
             return true;
         }

@@ -209,6 +209,32 @@ app:get("/ended/<t>", function(t)
     return tostring(ended[t] or false)
 end)
 
+-- ## Templates whose function waits until /template/release has been asked for
+
+local released = {}
+
+app:template_global("wait_for", function(token)
+    while not released[token] do
+        flask.sleep(0.01)
+    end
+    return token
+end)
+
+local WAITING = "<b>{{ request.path }} {{ wait_for(token) }}</b>"
+
+app:get("/template/render/<token>", function(token)
+    return flask.render_template_string(WAITING, {token = token})
+end)
+
+app:get("/template/stream/<token>", function(token)
+    return flask.stream_template_string(WAITING, {token = token})
+end)
+
+app:get("/template/release/<token>", function(token)
+    released[token] = true
+    return "released"
+end)
+
 -- ## Waiting
 
 app:get("/sleep/<seconds>", function(seconds)

@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "dispatch.h"
+#include "jinja/jinja.h"
 #include "log.h"
 #include "task.h"
 #include <errno.h>
@@ -235,6 +236,7 @@ static void push_tracebacks(lua_State *L, const char *text)
         lua_concat(L, 2);
         luaL_traceback(L, run->L, lua_tostring(L, -1), 0);
         lua_remove(L, -2);
+        jinja_add_places(L, run->L);
     }
 }
 

@@ -5,6 +5,7 @@
    for the debugger, and the next call gets a fresh one. */
 #include "task.h"
 
+#include "jinja/jinja.h"
 #include <assert.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -346,6 +347,7 @@ static int describe_lua(lua_State *L)
     lua_checkstack(t->co, 1);
     push_as_text(L, t->co);
     luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
+    jinja_add_places(L, t->co);
     return 1;
 }
 

@@ -149,10 +149,7 @@ local ELSEWHERE = {
     app = USE .. "use flask.current_app",
     render = USE .. "use flask.render_template(name, context)",
 }
-for name in ([[render_template render_template_string stream_template
-    stream_template_string get_template_attribute
-    is_kwargs websocket channel every fetch
-    ]]):gmatch("%S+") do
+for name in ([[websocket channel every fetch]]):gmatch("%S+") do
     ELSEWHERE[name] = LATER
 end
 for name in ([[template_rendered before_render_template request_started request_finished

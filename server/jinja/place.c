@@ -6,7 +6,13 @@
 #include "jinja/machine.h"
 #include <stdio.h>
 
-enum { MAX_PLACES = 20, MAX_SHOWN = 120 };
+/* MAX_LEVELS: of the coroutine's calls, as finding each takes the longer the deeper it
+ * is. */
+enum { MAX_PLACES = 20, MAX_SHOWN = 120, MAX_LEVELS = 1000 };
+
+/* lua_getstack walks from the top each time: all of a stack that overflowed would take
+   minutes. */
+#define MOST_LEVELS 2000
 
 /* The machine that the function at this level runs (its first variable), or NULL. */
 static struct machine *machine_at(lua_State *co, lua_Debug *ar)
@@ -63,7 +69,8 @@ void jinja_add_places(lua_State *L, lua_State *co)
     const struct machine *last = NULL;
     int room = MAX_PLACES;
     luaL_checkstack(L, 10, NULL);
-    for (int level = 0; room > 0 && lua_getstack(co, level, &ar); level++) {
+    for (int level = 0; room > 0 && level < MOST_LEVELS && lua_getstack(co, level, &ar);
+         level++) {
         const struct machine *m = machine_at(co, &ar);
         if (m && m != last)
             room = add_machine(L, m, room);

@@ -4,7 +4,6 @@
 
 #include "app.h"
 #include "base/value.h"
-#include "cflask.h"
 #include "convert.h"
 #include "date.h"
 #include "embedded.h"
@@ -15,6 +14,7 @@
 #include "limiter_lua.h"
 #include "locals_lua.h"
 #include "log.h"
+#include "module.h"
 #include "options.h"
 #include "reload.h"
 #include "request_lua.h"
@@ -295,6 +295,7 @@ static int open_core(lua_State *L)
                                          {"option_table", option_table},
                                          {"is_markup", is_markup},
                                          {"embedded", embedded},
+                                         {"load_library", module_load_lua},
                                          {"limit", limiter_limit_lua},
                                          {"log", log_lua},
                                          {"set_log_level", log_set_level_lua},
@@ -351,6 +352,7 @@ void core_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
     add_searcher(L);
+    modules_open(L);
     luaL_requiref(L, "cjson", luaopen_cjson, 0);
     luaL_requiref(L, "cflask.jinja", luaopen_cflask_jinja, 0);
     luaL_requiref(L, "cflask.core", open_core, 0);

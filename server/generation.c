@@ -10,6 +10,7 @@
 #include "dispatch.h"
 #include "inprocess.h"
 #include "log.h"
+#include "module.h"
 #include "task.h"
 #include "wait.h"
 #include <event2/event.h>
@@ -200,6 +201,7 @@ static void close_state(lua_State *L)
     exchanges_abandon(L);
     inprocess_release(L);
     exchanges_close(L);
+    modules_end(L);
     lua_close(L);
 }
 
@@ -334,6 +336,7 @@ static int start_lua(lua_State *L)
         lua_pushstring(L, fault.message);
         return lua_error(L);
     }
+    modules_start(L);
     run_hooks(g, "before_serving");
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "inprocess.h"
 #include "limiter.h"
 #include "log.h"
+#include "module.h"
 #include "pool.h"
 #include "wait.h"
 #include "worker.h"
@@ -45,6 +46,7 @@ static void close_state(lua_State *L, int status)
     wait_end_spawned(L);
     inprocess_release(L);
     exchanges_close(L);
+    modules_end(L);
     worker_end_threads(status);
     lua_close(L);
 }

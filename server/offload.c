@@ -19,23 +19,20 @@ static int call_finish(lua_State *L)
     return o->finish(L, o);
 }
 
-/* Pushes finish's results, or its error; returns whether it has not failed. */
-static bool push_results(lua_State *L, struct offload *o)
+/* Pushes the results of fn(arg), or its error; returns whether it has not failed. */
+static bool push_results(lua_State *L, lua_CFunction fn, void *arg)
 {
-    lua_pushcfunction(L, call_finish);
-    lua_pushlightuserdata(L, o);
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, arg);
     return lua_pcall(L, 1, LUA_MULTRET, 0) == LUA_OK;
 }
 
-/* Results are made on the main state, as a parked coroutine can be called nothing in. */
-static void wake(struct pool_job *job)
+void offload_wake(struct task *t, lua_CFunction fn, void *arg)
 {
-    struct offload *o = from_job(job);
-    struct task *t = o->task;
     lua_State *L = t->L;
     int base = lua_gettop(L);
     lua_checkstack(L, LUA_MINSTACK);
-    bool is_fine = push_results(L, o);
+    bool is_fine = push_results(L, fn, arg);
     int n = lua_gettop(L) - base;
     if (!lua_checkstack(t->co, n + 1)) {
         lua_settop(L, base);
@@ -45,6 +42,12 @@ static void wake(struct pool_job *job)
     lua_pushboolean(t->co, is_fine);
     lua_xmove(L, t->co, n);
     task_wake(t, n + 1);
+}
+
+static void wake(struct pool_job *job)
+{
+    struct offload *o = from_job(job);
+    offload_wake(o->task, call_finish, o);
 }
 
 static void cancel(struct task *t)
@@ -60,7 +63,7 @@ static int work_here(lua_State *L, struct offload *o)
     bool has_room = lua_checkstack(L, LUA_MINSTACK);
     if (has_room)
         o->job.work(&o->job);
-    bool is_fine = has_room && push_results(L, o);
+    bool is_fine = has_room && push_results(L, call_finish, o);
     o->job.release(&o->job);
     if (!has_room)
         return luaL_error(L, "stack overflow");

@@ -33,4 +33,9 @@ struct offload {
    or false and the error: a Lua function around it has to tell them apart. */
 int offload(lua_State *L, struct offload *o);
 
+/* Wakes a task that was parked by luax_yield_for_outcome: the results of fn, or its
+   error, are the waiting call's. fn has arg, a light userdata, on its stack. It is called
+   on the main state, as nothing can be called in a parked coroutine. */
+void offload_wake(struct task *t, lua_CFunction fn, void *arg);
+
 #endif

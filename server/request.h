@@ -5,6 +5,7 @@
 
 #include "body.h"
 #include "http1.h"
+#include "pairs.h"
 #include "route.h"
 
 struct app;
@@ -32,6 +33,8 @@ struct request {
     int refusal; /* status raised in the view's place: 404, 405, 413, 417, 501; or 0 */
     int64_t max_content_length; /* bytes; what the body was read under; -1: no limit */
     bool is_body_refused;       /* over the limit and not read: touching it is 413 */
+    bool has_args;              /* args is filled: C modules want it */
+    struct pairs args;          /* of the query */
 };
 
 /* Makes *r a new request without head and body. */

@@ -86,10 +86,15 @@ static struct str decode(struct arena *a, struct str s)
     return into_arena(a, &text);
 }
 
+struct str request_path(struct request *r)
+{
+    struct str path = decode(&r->arena, r->path);
+    return path.n ? path : STR("/");
+}
+
 static struct str path_of(struct exchange *ex)
 {
-    struct str path = decode(&ex->request.arena, ex->request.path);
-    return path.n ? path : STR("/");
+    return request_path(&ex->request);
 }
 
 static struct str root_of(struct exchange *ex)

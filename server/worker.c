@@ -11,6 +11,7 @@
 #include "generation.h"
 #include "link.h"
 #include "log.h"
+#include "module.h"
 #include "options.h"
 #include "pool.h"
 #include "reload.h"
@@ -494,6 +495,7 @@ int worker_serve(lua_State *L, int argc, char **argv, double since)
         status = EXIT_FAILURE;
     } else {
         serve(&s, since);
+        modules_stop(generation_state(s.current));
     }
     while (s.old)
         end_old(&s, &s.old);

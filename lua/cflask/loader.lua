@@ -2,6 +2,7 @@
 local core = require "cflask.core"
 local dotenv = require "cflask.dotenv"
 local misuse = require "cflask.misuse"
+local native = require "cflask.native"
 local paths = require "cflask.paths"
 local watched = require "cflask.watched"
 
@@ -230,6 +231,7 @@ function loader.load(spec, options)
     options = options or {}
     local where = loader.find(spec)
     watched.begin(where.folder)
+    native.install()
     watched.file(where.file)
     dotenv.forget()
     dotenv.load(paths.join(where.folder, ".env"))

@@ -19,6 +19,8 @@ local function is_own(path)
     return false
 end
 
+watched.is_own = is_own
+
 -- Notes a file, there or not.
 function watched.file(path)
     files[paths.join(core.getcwd(), path)] = true
@@ -29,13 +31,22 @@ function watched.app(app)
     table.insert(apps, app)
 end
 
--- Where a module is found; or all places where it was looked for.
-local function note_module(name)
-    local found, places = package.searchpath(name, package.path)
-    for path in (found or places):gmatch(found and ".+" or "'([^'\n]+)'") do
+local function note_places(text, pattern)
+    for path in text:gmatch(pattern) do
         path = paths.join(core.getcwd(), path)
         if is_own(path) then
             files[path] = true
+        end
+    end
+end
+
+-- Where a module is found, in Lua or in C; or all places where it was looked for.
+local function note_module(name)
+    for _, templates in ipairs{package.path, package.cpath} do
+        local found, places = package.searchpath(name, templates)
+        note_places(found or places, found and ".+" or "'([^'\n]+)'")
+        if found then
+            return
         end
     end
 end

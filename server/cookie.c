@@ -262,8 +262,10 @@ int cookie_format(struct buf *out, const struct cookie *c, int64_t now, struct f
         buf_addstr(out, STR("; Path="));
         percent_encode(out, c->path, "%!$&'()*+,/:=@");
     }
-    if (c->samesite.p)
-        buf_addf(out, "; SameSite=%s", samesite_name(c->samesite));
+    if (c->samesite.p) {
+        buf_addstr(out, STR("; SameSite="));
+        buf_addstr(out, str_from(samesite_name(c->samesite)));
+    }
     if (c->is_partitioned)
         buf_addstr(out, STR("; Partitioned"));
     return 0;

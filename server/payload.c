@@ -56,19 +56,30 @@ static int count_repeats(struct str s)
     return n;
 }
 
+#define SHORT 64 /* bytes of a text that is looked at */
+
+/* To base 2, of 1 to SHORT. */
+static double logarithm(int n)
+{
+    static double known[SHORT + 1];
+    if (n > 1 && known[n] == 0)
+        known[n] = log2(n);
+    return known[n];
+}
+
 /* The bits that the bytes would take under the best code of their own, and how many
    different ones there are. */
 static double count_bits(struct str s, int *n_different)
 {
     unsigned char counts[256] = {0};
-    double bits = (double)s.n * log2((double)s.n);
+    double bits = (double)s.n * logarithm((int)s.n);
     *n_different = 0;
     for (size_t i = 0; i < s.n; i++)
         *n_different += counts[(unsigned char)s.p[i]]++ == 0;
     for (size_t i = 0; i < s.n; i++) {
         int c = counts[(unsigned char)s.p[i]];
         if (c > 1)
-            bits -= log2(c);
+            bits -= logarithm(c);
     }
     return bits;
 }
@@ -83,12 +94,12 @@ static bool is_in_vain(struct str s)
 {
     if (s.n < 12)
         return true;
-    if (s.n > 64)
+    if (s.n > SHORT)
         return false;
     int repeats = count_repeats(s), different;
     if (repeats > 6)
         return false;
-    double bits = count_bits(s, &different) - 3 * repeats * (log2((double)s.n) + 1.5);
+    double bits = count_bits(s, &different) - 3 * repeats * (logarithm((int)s.n) + 1.5);
     return 6 + (63 + different / 2.0 + bits) / 8 >= (double)s.n - 1;
 }
 

@@ -469,7 +469,7 @@ static size_t add_cookie(lua_State *L, struct response *r, const struct cookie *
 {
     struct buf field = {0};
     struct fault fault;
-    int failed = cookie_format(&field, cookie, signer_now(), &fault);
+    int failed = cookie_format(&field, cookie, 0, &fault); /* its times are set */
     if (!failed && field.is_exhausted)
         failed = fault_set(&fault, 503, "out of memory");
     if (!failed)
@@ -519,19 +519,18 @@ static void delete_cookie(lua_State *L, struct exchange *ex, int config,
 static void send_cookie(lua_State *L, struct exchange *ex, int config, struct response *r,
                         bool is_permanent)
 {
-    const struct session_keys *keys = find_keys(L, ex->request.app, config);
+    const struct session_keys *keys = ex->request.app->session_keys; /* as read */
     struct cookie cookie = describe(L, ex, config);
     int64_t now = signer_now();
     struct str json = string_at(L, -1);
-    if (!keys)
-        luaL_error(L, "SECRET_KEY has gone while the session was in use");
     if (session_write(keys, &ex->request.arena, json, now, &cookie.value) < 0)
         luaL_error(L, "out of memory");
     cookie.has_expires = is_permanent;
     if (is_permanent)
         cookie.expires = now + (int64_t)number_of(L, config, LIFETIME, 2678400);
     check_size(L, config, cookie.value.n, add_cookie(L, r, &cookie));
-    vary_by_cookie(L, r);
+    if (!ex->session.is_accessed) /* else it is there */
+        vary_by_cookie(L, r);
 }
 
 static int encode_lua(lua_State *L)

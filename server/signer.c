@@ -1,176 +1,184 @@
 /* Signed text in itsdangerous' format, over libcrypto's digests. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* see "digests" */
 #include "signer.h"
 
 #include "base/base64.h"
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define SEPARATOR     '.'
 #define LARGEST_BLOCK 128 /* bytes, of SHA-512 */
+#define LARGEST_HASH  SHA512_DIGEST_LENGTH
 
-/* ---- digests and HMAC (RFC 2104) ---- */
+/* ---- digests ---- */
 
-/* Fetched once for the process: a look-up by name costs more than the digest of a cookie.
-   The one context is for all that is worked out here, one after another. */
-static const EVP_MD *fetched[4];
-static EVP_MD_CTX *work;
+/* libcrypto's older functions: their state is a plain struct, to be copied and forgotten.
+   Those of EVP ask for memory at each copy, which costs more than to sign a cookie. */
 
-static const EVP_MD *fetch(enum signer_digest digest)
+static void begin(enum signer_digest digest, union signer_hash *h)
 {
-    static const char *const names[] = {"SHA1", "SHA256", "SHA384", "SHA512"};
-    if (!work && !(work = EVP_MD_CTX_new()))
-        return NULL;
-    if (!fetched[digest])
-        fetched[digest] = EVP_MD_fetch(NULL, names[digest], NULL);
-    return fetched[digest];
+    switch (digest) {
+    case SIGNER_SHA1:
+        SHA1_Init(&h->sha1);
+        break;
+    case SIGNER_SHA256:
+        SHA256_Init(&h->sha256);
+        break;
+    case SIGNER_SHA384:
+        SHA384_Init(&h->sha512);
+        break;
+    case SIGNER_SHA512:
+        SHA512_Init(&h->sha512);
+    }
 }
 
-/* The digest of the parts, one after another; 0, or -1. */
-static int digest_parts(const EVP_MD *md, const struct str *parts, int n,
-                        unsigned char *out, size_t *size)
+static void add(enum signer_digest digest, union signer_hash *h, struct str s)
 {
-    unsigned length = 0;
-    bool is_done = EVP_DigestInit_ex(work, md, NULL);
+    if (digest == SIGNER_SHA1)
+        SHA1_Update(&h->sha1, s.p, s.n);
+    else if (digest == SIGNER_SHA256)
+        SHA256_Update(&h->sha256, s.p, s.n);
+    else /* the state knows which */
+        SHA512_Update(&h->sha512, s.p, s.n);
+}
+
+/* Returns the size in bytes. */
+static size_t end(enum signer_digest digest, union signer_hash *h,
+                  unsigned char out[LARGEST_HASH])
+{
+    static const size_t sizes[] = {SHA_DIGEST_LENGTH, SHA256_DIGEST_LENGTH,
+                                   SHA384_DIGEST_LENGTH, SHA512_DIGEST_LENGTH};
+    if (digest == SIGNER_SHA1)
+        SHA1_Final(out, &h->sha1);
+    else if (digest == SIGNER_SHA256)
+        SHA256_Final(out, &h->sha256);
+    else
+        SHA512_Final(out, &h->sha512);
+    return sizes[digest];
+}
+
+/* The digest of the parts, one after another. */
+static size_t hash_parts(enum signer_digest digest, const struct str *parts, int n,
+                         unsigned char out[LARGEST_HASH])
+{
+    union signer_hash h;
+    begin(digest, &h);
     for (int i = 0; i < n; i++)
-        is_done = is_done && EVP_DigestUpdate(work, parts[i].p, parts[i].n);
-    is_done = is_done && EVP_DigestFinal_ex(work, out, &length);
-    *size = length;
-    return is_done ? 0 : -1;
+        add(digest, &h, parts[i]);
+    return end(digest, &h, out);
 }
 
-static int begin(EVP_MD_CTX *ctx, const EVP_MD *md, const unsigned char *block,
-                 size_t size, unsigned char mask)
+/* ---- HMAC: RFC 2104 ---- */
+
+static void begin_masked(enum signer_digest digest, union signer_hash *h,
+                         const unsigned char *block, size_t size, unsigned char mask)
 {
     unsigned char masked[LARGEST_BLOCK];
     for (size_t i = 0; i < size; i++)
         masked[i] = block[i] ^ mask;
-    bool is_done =
-        ctx && EVP_DigestInit_ex(ctx, md, NULL) && EVP_DigestUpdate(ctx, masked, size);
+    begin(digest, h);
+    add(digest, h, (struct str){(const char *)masked, size});
     OPENSSL_cleanse(masked, sizeof masked);
-    return is_done ? 0 : -1;
 }
 
-static void free_key(struct signer_key *key)
+/* A secret longer than a block is replaced by its digest. */
+static struct signer_key make_key(enum signer_digest digest, struct str secret)
 {
-    EVP_MD_CTX_free(key->inner);
-    EVP_MD_CTX_free(key->outer);
-    *key = (struct signer_key){NULL, NULL};
-}
-
-/* A key longer than a block is replaced by its digest. */
-static int make_key(struct signer_key *key, const EVP_MD *md, struct str secret)
-{
+    struct signer_key key;
     unsigned char block[LARGEST_BLOCK] = {0};
-    size_t size = (size_t)EVP_MD_get_block_size(md), n = secret.n;
-    int failed = 0;
+    size_t size = digest <= SIGNER_SHA256 ? 64 : 128;
     if (secret.n > size)
-        failed = digest_parts(md, &secret, 1, block, &n);
+        hash_parts(digest, &secret, 1, block);
     else if (secret.n)
         memcpy(block, secret.p, secret.n);
-    *key = (struct signer_key){EVP_MD_CTX_new(), EVP_MD_CTX_new()};
-    if (!failed)
-        failed = begin(key->inner, md, block, size, 0x36) ||
-                 begin(key->outer, md, block, size, 0x5C);
+    begin_masked(digest, &key.inner, block, size, 0x36);
+    begin_masked(digest, &key.outer, block, size, 0x5C);
     OPENSSL_cleanse(block, sizeof block);
-    if (failed)
-        free_key(key);
-    return failed ? -1 : 0;
+    return key;
 }
 
-/* The HMAC of value: its size in bytes, or 0. */
-static size_t authenticate(const struct signer_key *key, struct str value,
-                           unsigned char out[EVP_MAX_MD_SIZE])
+/* The HMAC of value: its size in bytes. */
+static size_t authenticate(enum signer_digest digest, const struct signer_key *key,
+                           struct str value, unsigned char out[LARGEST_HASH])
 {
-    unsigned n = 0;
-    if (EVP_MD_CTX_copy_ex(work, key->inner) &&
-        EVP_DigestUpdate(work, value.p, value.n) && EVP_DigestFinal_ex(work, out, &n) &&
-        EVP_MD_CTX_copy_ex(work, key->outer) && EVP_DigestUpdate(work, out, n) &&
-        EVP_DigestFinal_ex(work, out, &n))
-        return n;
-    return 0;
+    union signer_hash h = key->inner;
+    add(digest, &h, value);
+    size_t n = end(digest, &h, out);
+    h = key->outer;
+    add(digest, &h, (struct str){(const char *)out, n});
+    return end(digest, &h, out);
 }
 
 /* ---- keys from secrets ---- */
 
-static int derive_hmac(const EVP_MD *md, struct str salt, struct str secret,
-                       unsigned char *out, size_t *n)
+static struct signer_key derive_key(enum signer_digest digest,
+                                    enum signer_derivation derivation, struct str salt,
+                                    struct str secret)
 {
-    struct signer_key key;
-    if (make_key(&key, md, secret) < 0)
-        return -1;
-    *n = authenticate(&key, salt, out);
-    free_key(&key);
-    return *n ? 0 : -1;
-}
-
-static int derive_key(struct signer_key *key, const EVP_MD *md,
-                      enum signer_derivation derivation, struct str salt,
-                      struct str secret)
-{
-    unsigned char derived[EVP_MAX_MD_SIZE];
+    unsigned char derived[LARGEST_HASH];
     const struct str django[] = {salt, STR("signer"), secret}, plain[] = {salt, secret};
-    size_t n = 0;
-    int failed = 0;
+    size_t n;
+    struct signer_key key = make_key(digest, secret);
     if (derivation == SIGNER_NONE)
-        return make_key(key, md, secret);
+        return key;
     if (derivation == SIGNER_HMAC)
-        failed = derive_hmac(md, salt, secret, derived, &n);
+        n = authenticate(digest, &key, salt, derived);
     else if (derivation == SIGNER_CONCAT)
-        failed = digest_parts(md, plain, 2, derived, &n);
+        n = hash_parts(digest, plain, 2, derived);
     else
-        failed = digest_parts(md, django, 3, derived, &n);
-    if (!failed)
-        failed = make_key(key, md, (struct str){(const char *)derived, n});
+        n = hash_parts(digest, django, 3, derived);
+    key = make_key(digest, (struct str){(const char *)derived, n});
     OPENSSL_cleanse(derived, sizeof derived);
-    return failed;
+    return key;
 }
 
 int signer_open(struct signer *s, enum signer_digest digest,
                 enum signer_derivation derivation, struct str salt,
                 const struct str *secrets, int n)
 {
-    const EVP_MD *md = fetch(digest);
     *s = (struct signer){.digest = digest};
-    while (md && s->n_keys < n) {
-        if (derive_key(&s->keys[s->n_keys], md, derivation, salt, secrets[s->n_keys]) < 0)
-            break;
+    s->keys = malloc((size_t)n * sizeof *s->keys);
+    if (!s->keys)
+        return -1;
+    while (s->n_keys < n) {
+        s->keys[s->n_keys] = derive_key(digest, derivation, salt, secrets[s->n_keys]);
         s->n_keys++;
     }
-    if (md && s->n_keys == n)
-        return 0;
-    signer_close(s);
-    return -1;
+    return 0;
 }
 
 void signer_close(struct signer *s)
 {
-    for (int i = 0; i < s->n_keys; i++)
-        free_key(&s->keys[i]);
+    if (s->keys)
+        OPENSSL_cleanse(s->keys, (size_t)s->n_keys * sizeof *s->keys);
+    free(s->keys);
+    s->keys = NULL;
     s->n_keys = 0;
 }
 
 /* ---- signatures ---- */
 
-static size_t sign_with(const struct signer_key *key, struct str value,
+static size_t sign_with(const struct signer *s, int key, struct str value,
                         char out[SIGNER_SIGNATURE_SIZE])
 {
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    struct str bytes = {(const char *)mac, authenticate(key, value, mac)};
+    unsigned char mac[LARGEST_HASH];
+    struct str bytes = {(const char *)mac,
+                        authenticate(s->digest, &s->keys[key], value, mac)};
     return base64_encode(bytes, BASE64_URLSAFE | BASE64_UNPADDED, out);
 }
 
 size_t signer_sign(const struct signer *s, struct str value,
                    char out[SIGNER_SIGNATURE_SIZE])
 {
-    return s->n_keys ? sign_with(&s->keys[s->n_keys - 1], value, out) : 0;
+    return s->n_keys ? sign_with(s, s->n_keys - 1, value, out) : 0;
 }
 
 bool signer_verify(const struct signer *s, struct str value, struct str signature)
 {
     char right[SIGNER_SIGNATURE_SIZE];
     for (int i = s->n_keys - 1; i >= 0; i--) {
-        size_t n = sign_with(&s->keys[i], value, right);
+        size_t n = sign_with(s, i, value, right);
         if (n && n == signature.n && CRYPTO_memcmp(right, signature.p, n) == 0)
             return true;
     }

@@ -4,6 +4,7 @@
 #define SIGNER_H
 
 #include "base/str.h"
+#include <openssl/sha.h>
 #include <stdint.h>
 
 #define SIGNER_MOST_KEYS      32 /* the newest and those before it */
@@ -20,20 +21,27 @@ enum signer_derivation {
     SIGNER_NONE           /* the secret itself */
 };
 
+/* A digest that has begun: SHA-384 is counted as SHA-512. */
+union signer_hash {
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+    SHA512_CTX sha512;
+};
+
 /* A key: the two halves of an HMAC that has begun with it. */
 struct signer_key {
-    struct evp_md_ctx_st *inner, *outer;
+    union signer_hash inner, outer;
 };
 
 struct signer {
     enum signer_digest digest;
-    struct signer_key keys[SIGNER_MOST_KEYS]; /* the newest last: it signs, all verify */
+    struct signer_key *keys; /* the newest last: it signs, all verify */
     int n_keys;
 };
 
 /* Makes *s a signer with the keys of n secrets (1 to SIGNER_MOST_KEYS), the newest last.
-   The texts are not needed afterwards. -1 when memory is out or libcrypto refuses the
-   digest, *s being as after signer_close. */
+   The texts are not needed afterwards. -1 when memory is out, *s being as after
+   signer_close. */
 int signer_open(struct signer *s, enum signer_digest digest,
                 enum signer_derivation derivation, struct str salt,
                 const struct str *secrets, int n);
@@ -41,8 +49,7 @@ int signer_open(struct signer *s, enum signer_digest digest,
 /* Gives the keys back. */
 void signer_close(struct signer *s);
 
-/* Writes the signature of value as text, and returns its length; 0 when libcrypto has no
-   memory. */
+/* Writes the signature of value as text, and returns its length. */
 size_t signer_sign(const struct signer *s, struct str value,
                    char out[SIGNER_SIGNATURE_SIZE]);
 

@@ -40,10 +40,7 @@ static int signer_lua(lua_State *L)
     }
     if (signer_open(s, (enum signer_digest)digest, (enum signer_derivation)derivation,
                     salt, secrets, n) < 0)
-        return luaL_error(L,
-                          "the signer can't be made: libcrypto has no memory, or does "
-                          "not allow %s",
-                          digests[digest]);
+        return luaL_error(L, "out of memory");
     lua_settop(L, at);
     return 1;
 }

@@ -542,6 +542,44 @@ describe("next", function()
     end)
 end)
 
+describe("templates", function()
+    local function page(source, options)
+        local app, client, users = new_app(options)
+        app:get("/page", function()
+            return flask.render_template_string(source, {users = users})
+        end)
+        return client, users
+    end
+
+    it("have current_user, which is false without a login", function()
+        local client = page("{% if current_user %}{{ current_user.name }}{% else %}nobody"
+                            .. "{% endif %}{{ current_user.id }}")
+        assert.equal("nobody", client:get("/page").text)
+        client:post("/login/1")
+        assert.equal("ann1", client:get("/page").text)
+    end)
+
+    it("may ask for Flask-Login's fields", function()
+        local client, users = page("{{ current_user.is_authenticated }} "
+                                   .. "{{ current_user.is_anonymous }}")
+        assert.equal("False True", client:get("/page").text)
+        client:post("/login/1")
+        assert.equal("True False", client:get("/page").text)
+        assert.is_nil(users["1"].is_authenticated)
+    end)
+
+    it("can compare the user, call its methods and write it as JSON", function()
+        local client, users = page("{{ current_user == users['1'] }} "
+            .. "{{ users['2'] == current_user }} {{ current_user.greet('hi') }} "
+            .. "{{ current_user | tojson }}")
+        users["1"] = setmetatable({id = 1, name = "ann"}, {__index = {
+            greet = function(self, text) return text .. " " .. self.name end,
+        }, __tojson = function(self) return {id = self.id} end})
+        client:post("/login/1")
+        assert.equal('True False hi ann {"id": 1}', client:get("/page").text)
+    end)
+end)
+
 describe("login.init", function()
     it("checks its options", function()
         local app = flask.Flask("shop")

@@ -11,6 +11,9 @@ local app = flask.Flask(...)
 app.secret_key = app.secret_key or flask.env("SECRET_KEY")
     or flask.security.random_token(32)
 
+-- They are asked in this order: a client that comes too often costs least.
+local limiter = flask.limiter(app)
+flask.security_headers(app)
 csrf.protect(app)
 login.init(app, {
     user_loader = users.by_id,
@@ -26,7 +29,8 @@ app:get("/login", "login", function()
     return flask.render_template("login.html", {next = flask.request.args.next})
 end)
 
-app:post("/login", "log_in", function()
+-- Whoever tries passwords out is slowed down.
+app:post("/login", "log_in", limiter:limit("20/minute; 100/hour")(function()
     local form = flask.request.form
     local user = users.check(form:require("name"), form:require("password"))
     if not user then
@@ -35,7 +39,7 @@ app:post("/login", "log_in", function()
     end
     login.login_user(user, {remember = form:has("remember")})
     return flask.redirect(login.next_url(flask.url_for("private")))
-end)
+end))
 
 -- A form, not a link: another page could make a browser follow a link.
 app:post("/logout", "logout", function()

@@ -43,6 +43,14 @@ describe("the tea house", function()
         assert.truthy(unknown.text:find("do not fit together", 1, true))
     end)
 
+    it("slows down who tries passwords out", function()
+        local client, status = new_client(), nil
+        for _ = 1, 30 do
+            status = client:post("/login", {environ = {remote_addr = "10.0.0.9"}}).status_code
+        end
+        assert.equal(429, status)
+    end)
+
     it("leads back to its own pages alone", function()
         local client = new_client()
         local r = log_in(client, "ann", "green tea", {next = "/settings"})

@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* cli.main{argv...} -> the exit status */
@@ -51,13 +50,6 @@ static void close_state(lua_State *L, int status)
     lua_close(L);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
     if (limiter_open_shared() < 0) {
@@ -78,7 +70,6 @@ int main(int argc, char **argv)
     lua_pushinteger(L, argc);
     lua_pushlightuserdata(L, argv);
     int status = EXIT_FAILURE;
-    double since = now();
     generations_open();
     if (lua_pcall(L, 2, 1, 1) == LUA_OK)
         status = (int)lua_tointeger(L, -1);
@@ -86,7 +77,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "cflask-lua: %s\n", lua_tostring(L, -1));
     lua_settop(L, 0);
     if (status == 0 && generation_is_noted(L))
-        status = worker_serve(L, argc, argv, since);
+        status = worker_serve(L, argc, argv);
     else
         close_state(L, status);
     generations_close();

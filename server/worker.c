@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 static struct event_base *base;
+static double since; /* 1970, in seconds: this process runs */
 
 #define MOST_OLD 2  /* generations beside the one that serves */
 #define OLD_LOOK 50 /* ms between two looks at whether they are over */
@@ -49,8 +50,23 @@ struct serving {
     bool wants_reload; /* SIGHUP, or a file has changed */
     bool wants_look;   /* at the old generations */
     bool is_loading;   /* a change meanwhile begins it anew */
+    bool is_ending;    /* after_serving functions of an old one: only SIGINT ends them */
     bool has_terminal; /* SIGHUP may say that it was closed */
 };
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static double now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 /* As many descriptors as the system lets us have: each connection is one. */
 static void raise_descriptor_limit(void)
@@ -75,11 +91,13 @@ int worker_open(void)
         return -1;
     signal(SIGPIPE, SIG_IGN);
     tasks_open(base);
+    since = now_seconds();
     return 0;
 }
 
 int worker_reopen(void)
 {
+    since = now_seconds();
     return event_reinit(base);
 }
 
@@ -124,7 +142,8 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *arg)
         return;
     s->is_draining = true;
     conns_drain(s->conns, on_empty, s);
-    event_base_loopbreak(base);
+    if (!s->is_ending)
+        event_base_loopbreak(base);
 }
 
 static bool is_terminal_there(void)
@@ -139,7 +158,8 @@ static void want_reload(void *arg)
 {
     struct serving *s = arg;
     s->wants_reload = true;
-    event_base_loopbreak(base);
+    if (!s->is_ending)
+        event_base_loopbreak(base);
 }
 
 /* The same signal says that the terminal was closed, which ends what runs in it: a master
@@ -158,7 +178,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
     struct serving *s = arg;
     (void)fd, (void)what;
     s->wants_look = true;
-    if (!s->is_loading)
+    if (!s->is_loading && !s->is_ending)
         event_base_loopbreak(base);
 }
 
@@ -203,20 +223,6 @@ static void free_signals(struct serving *s)
 
 /* ---- generations ---- */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void tell_browsers(struct serving *s)
 {
     struct buf event = {0};
@@ -240,7 +246,9 @@ static void end_old(struct serving *s, struct generation **at)
     *at = *generation_next(g);
     if (s->conns && generation_is_busy(g))
         conns_end_requests(s->conns, generation_state(g));
+    s->is_ending = true;
     generation_end(g);
+    s->is_ending = false;
     generation_free(g);
 }
 
@@ -297,6 +305,7 @@ static void swap(struct serving *s, struct generation *g)
     s->current = g;
     conns_use(s->conns, generation_app(g), generation_options(g));
     follow_settings(g);
+    link_serve(base, generation_options(g));
     retire(s, old);
     reload_note_change();
     look_at_old(s);
@@ -312,7 +321,7 @@ static void note_failure(struct serving *s, const struct buf *error)
 }
 
 static void watch_files(struct serving *s, struct buf *watched, bool adds_current,
-                        double since)
+                        double began)
 {
     struct buf current = {0};
     if (!s->watch)
@@ -322,7 +331,7 @@ static void watch_files(struct serving *s, struct buf *watched, bool adds_curren
         buf_addstr(watched, buf_str(&current));
         buf_free(&current);
     }
-    watch_set(s->watch, buf_str(watched), since);
+    watch_set(s->watch, buf_str(watched), began);
 }
 
 /* Builds a generation beside the one that serves. */
@@ -330,18 +339,18 @@ static void reload(struct serving *s)
 {
     struct buf error = {0}, watched = {0};
     int64_t began = now_ms();
-    double since = now_seconds();
+    double began_at = now_seconds();
     s->wants_reload = false;
     s->is_loading = true;
     link_pause();
-    struct generation *g = generation_load(&s->words, &error, &watched);
+    struct generation *g = generation_load(&s->words, s->watch != NULL, &error, &watched);
     if (g && generation_start(g, &error) < 0) {
         generation_free(g);
         g = NULL;
     }
     s->is_loading = false;
     bool is_stopping = s->is_over || s->is_draining;
-    watch_files(s, &watched, !g, since);
+    watch_files(s, &watched, !g, began_at);
     if (g && !is_stopping) {
         swap(s, g);
         log_format(LOG_INFO, "the app was loaded anew in %d ms", (int)(now_ms() - began));
@@ -408,7 +417,7 @@ static int open_serving(struct serving *s, struct buf *error)
     return 0;
 }
 
-static void begin_watching(struct serving *s, double since)
+static void begin_watching(struct serving *s)
 {
     struct buf watched = {0};
     if (!generation_flag(s->current, "debug"))
@@ -423,7 +432,7 @@ static void begin_watching(struct serving *s, double since)
     buf_free(&watched);
 }
 
-static void serve(struct serving *s, double since)
+static void serve(struct serving *s)
 {
     follow_settings(s->current);
     reload_note_change();
@@ -431,7 +440,7 @@ static void serve(struct serving *s, double since)
         reload_note_error(str_from(generation_text(s->current, "error")), false);
     budget_open(generation_flag(s->current, "debug"));
     catch_signals(s);
-    begin_watching(s, since);
+    begin_watching(s);
     link_serve(base, generation_options(s->current));
     if (link_is_first())
         generation_tell_url(s->current, s->url);
@@ -481,7 +490,7 @@ void worker_end_threads(int status)
     _exit(status);
 }
 
-int worker_serve(lua_State *L, int argc, char **argv, double since)
+int worker_serve(lua_State *L, int argc, char **argv)
 {
     struct serving s = {.words = {argc, argv}, .current = generation_take(L)};
     struct buf error = {0};
@@ -494,7 +503,7 @@ int worker_serve(lua_State *L, int argc, char **argv, double since)
         fprintf(stderr, "cflask-lua: %.*s\n", (int)error.n, error.p);
         status = EXIT_FAILURE;
     } else {
-        serve(&s, since);
+        serve(&s);
         modules_stop(generation_state(s.current));
     }
     while (s.old)

@@ -2,6 +2,8 @@
 // shows why a change can't be loaded.
 (function () {
     "use strict";
+    if (window.cflaskReload) { return; }  // the page was changed by a script of its own
+    window.cflaskReload = true;
     var source = document.currentScript.src;
     var words = /\?(\d+)(.*)$/.exec(source) || ["", "0", ""];
     var began = Number(words[1]);      // when this page was asked for
@@ -82,8 +84,9 @@
         var place = JSON.parse(recall("place") || "[]");
         remember("place", "[]");
         if (place[0] !== location.href) { return; }
-        scrollTo(place[1], place[2]);
-        addEventListener("load", function () { scrollTo(place[1], place[2]); });
+        var go = function () { scrollTo({left: place[1], top: place[2], behavior: "instant"}); };
+        go();
+        addEventListener("load", go);
     }
 
     document.addEventListener("visibilitychange", function () {

@@ -364,6 +364,28 @@ def _(t):
     await_true(lambda: f.text() == "one", SOON, "the mended one is never served")
 
 
+@case("An endless loop while loading leaves the last good version serving", waits=True)
+def _(t):
+    f = Folder(t, {"app.lua": app_of(view("one"))})
+    f.save("app.lua", app_of("while true do end\n"))
+    await_true(lambda: "seconds of CPU" in f.server.log(), 60, "it is never given up")
+    check("app.lua:3:" in f.server.log(), "%s", f.server.log())
+    equal(f.text(), "one", "what is served")
+    f.save("app.lua", app_of(view("two")))
+    f.await_text("two")
+
+
+@case("A save meanwhile lets an old one's after_serving functions come to their end")
+def _(t):
+    f = Folder(t, {"app.lua": app_of("app:after_serving(function() print 'begins' flask.sleep(0.6) "
+                                     "print 'is done' end)\n", view("one"))})
+    f.save("app.lua", app_of(view("two")))
+    await_true(lambda: "begins" in f.server.log(), SOON, "it never begins")
+    f.save("app.lua", app_of(view("three")))
+    f.await_text("three")
+    check("is done" in f.server.log(), "%s", f.server.log())
+
+
 # ---- SIGHUP ----
 
 @case("SIGHUP loads the app anew without debug mode; pages have no script, files are not watched")

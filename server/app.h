@@ -40,7 +40,7 @@ struct app {
     struct plan unmatched; /* for requests that match no rule */
     struct mount *mounts;  /* longest prefix first */
     int n_mounts;
-    const bool *signals; /* see signals_of */
+    const bool *signals;               /* see signals_of */
     struct session_keys *session_keys; /* made at the first use of a session */
     bool has_session_store;            /* app.session_interface is set */
     bool is_closed;                    /* registration is over: the plans are there */

@@ -21,7 +21,8 @@ void worker_end_threads(int status);
 
 /* Serves what has been noted in L's state (core.serve), which is the worker's from now
    on, until SIGINT or SIGTERM; SIGHUP, and in debug mode a change of the app's files,
-   load the app anew by the same words. Returns the exit status; why it is not 0 has been said on stderr. */
+   load the app anew by the same words. Returns the exit status; why it is not 0 has been
+   said on stderr. */
 int worker_serve(lua_State *L, int argc, char **argv);
 
 #endif

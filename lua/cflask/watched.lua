@@ -56,7 +56,7 @@ function watched.begin(folder)
     folders = {folder .. "/", core.getcwd() .. "/"}
     if not watched.is_on then
         watched.is_on = true
-        table.insert(package.searchers or package.loaders, 1, note_module) -- it finds nothing
+        table.insert(package.searchers or rawget(package, "loaders"), 1, note_module) -- it finds nothing
     end
 end
 

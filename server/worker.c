@@ -305,7 +305,6 @@ static void swap(struct serving *s, struct generation *g)
     s->current = g;
     conns_use(s->conns, generation_app(g), generation_options(g));
     follow_settings(g);
-    link_serve(base, generation_options(g));
     retire(s, old);
     reload_note_change();
     look_at_old(s);

@@ -18,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_CPU 5 /* seconds of CPU for loading the app, where that is limited */
-
 struct generation {
     lua_State *L;
     struct app *app;
@@ -182,27 +180,6 @@ static int call(lua_State *L, lua_CFunction fn, void *arg, struct buf *error)
 
 /* ---- loading ---- */
 
-/* An endless loop in a file that was saved must not take the server away; coroutines that
-   were made meanwhile keep the hook. */
-static clock_t load_end; /* of CPU; 0: nothing is being loaded under a limit */
-
-static void check_time(lua_State *L, lua_Debug *ar)
-{
-    (void)ar;
-    if (load_end && clock() > load_end)
-        luaL_error(L, "loading took more than %d seconds of CPU", MOST_CPU);
-}
-
-static int load_limited(lua_State *L, lua_CFunction fn, void *arg, struct buf *error)
-{
-    load_end = clock() + MOST_CPU * CLOCKS_PER_SEC;
-    lua_sethook(L, check_time, LUA_MASKCOUNT, 1000000);
-    int failed = call(L, fn, arg, error);
-    lua_sethook(L, NULL, 0, 0);
-    load_end = 0;
-    return failed;
-}
-
 static struct generation *wrap(lua_State *L)
 {
     struct generation *g = calloc(1, sizeof *g);
@@ -240,7 +217,7 @@ struct generation *generation_take(lua_State *L)
 struct loading {
     const struct words *words;
     const struct buf *broken; /* why there is only a page that tells so; or NULL */
-    bool is_limited;
+    int most_cpu;             /* seconds */
 };
 
 /* require "cflask.cli".load(argv, broken), which raises a text */
@@ -264,6 +241,29 @@ static int load_lua(lua_State *L)
     if (!generation_is_noted(L))
         return luaL_error(L, "no app is served by these words");
     return 0;
+}
+
+/* An endless loop in a file that was saved must not take the server away; coroutines that
+   were made meanwhile keep the hook. */
+static clock_t load_end; /* of CPU; 0: nothing is being loaded */
+static int load_limit;   /* seconds of CPU */
+
+static void check_time(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    if (load_end && clock() > load_end)
+        luaL_error(L, "loading took more than %d seconds of CPU", load_limit);
+}
+
+static int load_limited(lua_State *L, const struct loading *loading, struct buf *error)
+{
+    load_limit = loading->most_cpu;
+    load_end = clock() + load_limit * CLOCKS_PER_SEC;
+    lua_sethook(L, check_time, LUA_MASKCOUNT, 1000000);
+    int failed = call(L, load_lua, (void *)loading, error);
+    lua_sethook(L, NULL, 0, 0);
+    load_end = 0;
+    return failed;
 }
 
 /* require "cflask.watched".list() -> what watch_set takes */
@@ -307,8 +307,7 @@ static struct generation *load(const struct loading *loading, struct buf *error,
     }
     keep_environment(&environment);
     restore_environment(&first_environment);
-    int failed = loading->is_limited ? load_limited(L, load_lua, (void *)loading, error)
-                                     : call(L, load_lua, (void *)loading, error);
+    int failed = load_limited(L, loading, error);
     if (!failed && !(g = wrap(L)))
         buf_addstr(error, STR("out of memory"));
     list_watched(L, watched);
@@ -320,17 +319,17 @@ static struct generation *load(const struct loading *loading, struct buf *error,
     return g;
 }
 
-struct generation *generation_load(const struct words *words, bool is_limited,
+struct generation *generation_load(const struct words *words, int most_cpu,
                                    struct buf *error, struct buf *watched)
 {
-    return load(&(struct loading){words, NULL, is_limited}, error, watched);
+    return load(&(struct loading){words, NULL, most_cpu}, error, watched);
 }
 
 struct generation *generation_load_broken(const struct words *words,
                                           const struct buf *why, struct buf *error)
 {
     struct buf ignored = {0};
-    struct generation *g = load(&(struct loading){words, why, false}, error, &ignored);
+    struct generation *g = load(&(struct loading){words, why, 60}, error, &ignored);
     buf_free(&ignored);
     return g;
 }

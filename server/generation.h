@@ -33,8 +33,8 @@ struct generation *generation_take(lua_State *L);
 /* Loads the app anew, in a new state and with the environment that the process began
    with. NULL with the reason, as text for people, appended to *error. `watched` is
    emptied and gets what the loading has read, even when it failed: see watch_set.
-   is_limited: it fails when it computes for more than a few seconds. */
-struct generation *generation_load(const struct words *words, bool is_limited,
+   It fails when it computes for more than most_cpu seconds. */
+struct generation *generation_load(const struct words *words, int most_cpu,
                                    struct buf *error, struct buf *watched);
 
 /* A generation of the same words whose one page tells why the app can't be loaded. */

@@ -32,8 +32,10 @@
 static struct event_base *base;
 static double since; /* 1970, in seconds: this process runs */
 
-#define MOST_OLD 2  /* generations beside the one that serves */
-#define OLD_LOOK 50 /* ms between two looks at whether they are over */
+#define MOST_OLD       2  /* generations beside the one that serves */
+#define MOST_CPU       60 /* seconds of CPU that loading anew may take, ... */
+#define MOST_CPU_DEBUG 5  /* ... and in debug mode, where it is an endless loop */
+#define OLD_LOOK       50 /* ms between two looks at whether they are over */
 
 struct serving {
     struct words words;
@@ -342,7 +344,8 @@ static void reload(struct serving *s)
     s->wants_reload = false;
     s->is_loading = true;
     link_pause();
-    struct generation *g = generation_load(&s->words, s->watch != NULL, &error, &watched);
+    struct generation *g = generation_load(
+        &s->words, s->watch ? MOST_CPU_DEBUG : MOST_CPU, &error, &watched);
     if (g && generation_start(g, &error) < 0) {
         generation_free(g);
         g = NULL;

@@ -490,10 +490,13 @@ static void propagate(struct exchange *ex, lua_State *co)
     go_to(ex, CLOSE);
 }
 
-static void fail_after_sending(struct exchange *ex)
+static void fail_after_sending(struct exchange *ex, lua_State *co)
 {
     log_failure(ex);
     if (ex->stage == BODY) {
+        if (ex->on_end)
+            keep_error(ex, co);
+        ex->is_body_failed = true;
         send_broken(ex);
         go_to(ex, CLOSE);
     }
@@ -535,7 +538,7 @@ static void fail(struct exchange *ex, lua_State *co)
     else if (ex->is_propagated && !ex->is_head_sent)
         propagate(ex, co);
     else if (ex->is_head_sent)
-        fail_after_sending(ex);
+        fail_after_sending(ex, co);
     else
         fail_before_sending(ex, co);
     if (ex->task.state == TASK_DEAD)

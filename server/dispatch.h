@@ -33,6 +33,7 @@ struct exchange {
     int error_status;             /* or a status that the core raises */
     bool is_unhandled;  /* no handler took the error: teardown functions see it */
     bool is_propagated; /* TESTING: the error goes to the test client */
+    bool is_body_failed; /* the error was raised by the streamed body */
     struct sink *sink;  /* NULL once the answer is out or the client has gone */
     void (*on_end)(struct exchange *ex); /* for the test client, or NULL */
     void *owner;                         /* of on_end */

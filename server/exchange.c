@@ -42,6 +42,7 @@ static void init(struct exchange *ex, struct app *app, struct sink *sink)
     ex->answer_ref = ex->error_ref = ex->traceback_ref = LUA_NOREF;
     ex->stage = ex->i = ex->n_args = ex->n_failures = ex->error_status = 0;
     ex->is_calling = ex->is_head_sent = ex->is_unhandled = ex->is_propagated = false;
+    ex->is_body_failed = false;
     ex->has_after_this = false;
     ex->is_chunked = ex->has_length = ex->must_close = false;
     ex->length = ex->sent = ex->sent_before_turn = 0;

@@ -184,7 +184,19 @@ static bool keeps_context(lua_State *L)
     return keeps;
 }
 
-/* exchange(handle, bytes, options) -> the answer's bytes; or nil, error, traceback */
+/* The answer's bytes; true and the error behind them when the streamed body has failed. */
+static int push_result(lua_State *L, struct inprocess *p)
+{
+    int n = push_answer(L, p);
+    if (!p->ex->is_body_failed)
+        return n;
+    lua_pushboolean(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, p->ex->error_ref);
+    return n + 2;
+}
+
+/* exchange(handle, bytes, options) -> the answer's bytes, and true and its error when the
+   streamed body has failed; or nil, error, traceback */
 static int exchange_lua(lua_State *L)
 {
     lua_settop(L, 3);
@@ -194,7 +206,7 @@ static int exchange_lua(lua_State *L)
     dispatch_request(p->ex);
     if (!tasks_run_until(&p->is_over))
         return luaL_error(L, "the request waits for what never comes");
-    int n = p->ex->is_propagated ? push_propagated(L, p->ex) : push_answer(L, p);
+    int n = p->ex->is_propagated ? push_propagated(L, p->ex) : push_result(L, p);
     if (keeps_context(L)) {
         kept = p->ex;
         request_keep(kept);

@@ -100,7 +100,8 @@ local function log(app, text)
     app.logger:error("%s", text)
 end
 
-local function is_propagated(config)
+-- Whether an error that nobody handles is raised in the test.
+function handling.is_propagated(config)
     if config.PROPAGATE_EXCEPTIONS == nil then
         return config.TESTING
     end
@@ -110,7 +111,7 @@ end
 -- An error that nobody handled, or one of a handler itself.
 local function unhandled(app, raised, traceback, blueprints, again)
     signals.got_request_exception:send(app, {exception = raised})
-    if is_propagated(app.config) then
+    if handling.is_propagated(app.config) then
         return core.propagate(raised, traceback)
     end
     core.mark_unhandled()

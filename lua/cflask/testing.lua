@@ -2,6 +2,7 @@
 -- its commands.
 local cookies = require "cflask.cookies"
 local core = require "cflask.core"
+local handling = require "cflask.handling"
 local loader = require "cflask.loader"
 local misuse = require "cflask.misuse"
 local sessions = require "cflask.sessions"
@@ -144,10 +145,12 @@ local function exchange(self, target, options)
     local host, is_secure = host_name(target.host), target.scheme == "https"
     target.cookie = self.jar and self.jar:field(host, target.path, is_secure)
     local bytes = wire.build(target, options)
-    local raw, err = core.exchange(self.app._handle, bytes,
-                                   exchange_options(target, options, self.is_kept))
+    local raw, err, body_err = core.exchange(self.app._handle, bytes,
+                                             exchange_options(target, options, self.is_kept))
     if raw == nil then
         error(err, 0)
+    elseif err and handling.is_propagated(self.app.config) then
+        error(body_err, 0)
     end
     local answer = wire.parse(raw)
     answer.history = {}

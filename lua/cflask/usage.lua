@@ -72,7 +72,17 @@ usage: cflask-lua test [busted options] [files or folders]
 
 Runs tests under busted, inside this program. The folder of the app that the tests lie in
 is on package.path. Without files or folders, ./tests or ./spec is taken. The exit status
-is busted's. `cflask-lua test -- --help` lists busted's own options.
+is busted's, 1 when a test has failed. Among its options are
+
+  -o NAME           how to report: TAP, json, junit, plainTerminal, utfTerminal, gtest
+  --filter PATTERN  only tests whose name matches the Lua pattern; --filter-out
+  -t TAGS           only tests with these #tags in their name; --exclude-tags
+  -p PATTERN        which files of a folder are tests (_spec)
+  -l                list the tests instead of running them
+  -r NAME           the settings of that name in ./.busted
+  --shuffle, --repeat N, -k, -v, -C FOLDER, --helper FILE, --coverage (needs luacov)
+
+`cflask-lua test -- --help` lists them all.
 ]]
 
 local SCRIPT = [[

@@ -122,6 +122,10 @@ local function encode_chunks(fn)
     local parts = {}
     while true do
         local chunk = fn()
+        if chunk ~= nil and type(chunk) ~= "string" then
+            misuse.fail("the function in data must return strings and nil at the end, not %s",
+                        misuse.show(chunk))
+        end
         if chunk == nil then
             table.insert(parts, "0\r\n\r\n")
             return table.concat(parts)

@@ -93,6 +93,63 @@ describe("the test client", function()
         assert.equal("kept", client:post("/a", {form = {x = "kept"}, follow_redirects = true}).text)
     end)
 
+    it("sends a body again after 307 and 308 alone, but none of a function", function()
+        for _, code in ipairs{307, 308} do
+            app:post("/" .. code, function() return flask.redirect("/echo", code) end)
+        end
+        for _, body in ipairs{{data = "a=1"}, {form = {a = 1}}} do
+            for _, path in ipairs{"/307", "/308"} do
+                body.follow_redirects = true
+                local r = client:post(path, body)
+                assert.equal("POST", r.json.method)
+                assert.equal("a=1", r.json.data)
+            end
+        end
+        assert.truthy(failure(client.post, client, "/307",
+                              {data = function() end, follow_redirects = true})
+            :find("testing_spec.lua:%d+: a body from a function can't be sent again after a 307"))
+    end)
+
+    it("sends what a function returns in chunks", function()
+        app:post("/chunks", function()
+            return {how = request.headers.transfer_encoding, data = request:get_data()}
+        end)
+        local n = 0
+        local r = client:post("/chunks", {data = function()
+            n = n + 1
+            return ({"one ", "", "two"})[n]
+        end})
+        assert.same({how = "chunked", data = "one two"}, {how = r.json.how, data = r.json.data})
+        assert.equal("in the body", failure(client.post, client, "/chunks",
+                                            {data = function() error("in the body", 0) end}))
+        assert.truthy(failure(client.post, client, "/chunks", {data = function() return 5 end})
+            :find("must return strings and nil at the end, not 5", 1, true))
+    end)
+
+    it("raises what a view, or a streamed body, has raised", function()
+        local raised = {code = 7}
+        app:get("/raises", function() error(raised) end)
+        app:get("/streams", function()
+            local n = 0
+            return function()
+                n = n + 1
+                return n <= 2 and "x" or error(raised)
+            end
+        end)
+        for _, path in ipairs{"/raises", "/streams"} do
+            local is_fine, found = pcall(client.get, client, path)
+            assert.is_false(is_fine)
+            assert.equal(raised, found)
+        end
+        app.testing = false
+        assert.equal(500, client:get("/raises").status_code)
+        local r = client:get("/streams")
+        assert.same({"xx", false}, {r.data, r.is_whole})
+        app.testing = true
+        app.config.PROPAGATE_EXCEPTIONS = false
+        assert.equal(500, client:get("/raises").status_code)
+    end)
+
     it("turns a redirected POST into GET", function()
         app:post("/form", function() return flask.redirect("/echo") end)
         local r = client:post("/form", {form = {x = 1}, follow_redirects = true})
@@ -185,9 +242,19 @@ describe("the test client", function()
         }).text)
     end)
 
-    it("lets the request be read after it", function()
-        app:get("/x", function() flask.g.user = "ann"; return "" end)
+    it("lets the request be read after it, until the next one or the end", function()
+        app.secret_key = "only-for-the-tests-of-the-client"
+        app:get("/x", function()
+            flask.g.user, flask.session.seen = "ann", {1}
+            return ""
+        end)
+        assert.equal("result", client:context(function() return "result" end))
         client:context(function()
+            client:get("/x?a=1")
+            assert.equal(1, flask.session.seen[1])
+            client:get("/echo")
+            assert.equal("/echo", request.path)
+            assert.is_nil(flask.g.user)
             client:get("/x?a=1")
             assert.equal("/x", request.path)
             assert.equal("1", request.args.a)

@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -311,42 +310,11 @@ static int open_lua(lua_State *L)
     return 0;
 }
 
-static int write_all(int fd, const char *text, size_t n)
-{
-    while (n > 0) {
-        ssize_t written = write(fd, text, n);
-        if (written < 0)
-            return -1;
-        text += written;
-        n -= (size_t)written;
-    }
-    return 0;
-}
-
-static int append_lua(lua_State *L)
-{
-    size_t n;
-    const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    bool is_fine = fd >= 0 && write_all(fd, text, n) == 0;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    if (is_fine) {
-        lua_pushboolean(L, 1);
-        return 1;
-    }
-    lua_pushnil(L);
-    lua_pushstring(L, strerror(error));
-    return 2;
-}
-
 void shell_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"open", open_lua},
                                          {"begin", begin_lua},
                                          {"was_interrupted", was_interrupted_lua},
-                                         {"append", append_lua},
                                          {"close", close_lua},
 #ifndef NO_LIBEDIT
                                          {"read_line", read_line_lua},

@@ -13,7 +13,6 @@
      remember(line)      puts it into the history. Missing like read_line
      begin()             from here on Ctrl-C ends what runs or waits, by an error
      was_interrupted()   -> whether it has, since begin()
-     append(path, text)  to a file that only its owner may read; nil and why, or true
      close()
    There is one shell in a process. */
 void shell_open(lua_State *L);

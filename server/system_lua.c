@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,38 @@ static int make_folder(lua_State *L)
     return 1;
 }
 
+static int write_all(int fd, const char *text, size_t n)
+{
+    while (n > 0) {
+        ssize_t written = write(fd, text, n);
+        if (written < 0)
+            return -1;
+        text += written;
+        n -= (size_t)written;
+    }
+    return 0;
+}
+
+/* append_private(path, text): to a file that is made, if it is missing, for its owner
+   alone -> true, or nil, message */
+static int append_private(lua_State *L)
+{
+    size_t n;
+    const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(L);
+    int failed = write_all(fd, text, n), error = errno;
+    if (close(fd) < 0 && !failed)
+        failed = -1, error = errno;
+    if (failed) {
+        errno = error;
+        return fail(L);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* environ() -> a new table of the whole environment */
 static int environ_lua(lua_State *L)
 {
@@ -168,10 +201,18 @@ static int isatty_lua(lua_State *L)
 
 void system_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"getcwd", getcwd_lua}, {"realpath", realpath_lua},   {"is_file", is_file},
-        {"is_dir", is_dir},     {"read_file", read_file},     {"environ", environ_lua},
-        {"getenv", getenv_lua}, {"setenv", setenv_lua},       {"isatty", isatty_lua},
-        {"list_dir", list_dir}, {"make_folder", make_folder}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"getcwd", getcwd_lua},
+                                         {"realpath", realpath_lua},
+                                         {"is_file", is_file},
+                                         {"is_dir", is_dir},
+                                         {"read_file", read_file},
+                                         {"environ", environ_lua},
+                                         {"getenv", getenv_lua},
+                                         {"setenv", setenv_lua},
+                                         {"isatty", isatty_lua},
+                                         {"list_dir", list_dir},
+                                         {"make_folder", make_folder},
+                                         {"append_private", append_private},
+                                         {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -448,7 +448,7 @@ function commands.test(found)
     return 1
 end
 
--- ## version, and what is not built yet
+-- ## version, new
 
 function commands.version()
     io.stdout:write(("cflask-lua %s (%s)\n"):format(core.version, jit and jit.version
@@ -456,10 +456,6 @@ function commands.version()
     return 0
 end
 
-for _, name in ipairs{"new"} do
-    commands[name] = function(_, wrong)
-        wrong("%s is not built yet: it comes with a later version", name)
-    end
-end
+commands.new = require("cflask.new").run
 
 return commands

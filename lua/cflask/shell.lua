@@ -117,7 +117,7 @@ function Shell:load_history()
     end
     if #lines > 2 * MOST_KEPT then
         os.remove(self.history)
-        terminal.append(self.history, table.concat(kept, "\n") .. "\n")
+        core.append_private(self.history, table.concat(kept, "\n") .. "\n")
     end
 end
 
@@ -125,7 +125,7 @@ end
 function Shell:remember(line)
     if self.history and line:find("^%S") then
         terminal.remember(line)
-        terminal.append(self.history, line .. "\n")
+        core.append_private(self.history, line .. "\n")
     end
 end
 

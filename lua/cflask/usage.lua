@@ -6,6 +6,7 @@ usage: cflask-lua [run] APP [options]     serve an app
        cflask-lua routes APP [--json]     list its routes
        cflask-lua shell APP               try things at a prompt
        cflask-lua check APP [--json]      say what would be unsafe or slow in production
+       cflask-lua new NAME                write a small app to begin with
        cflask-lua APP NAME [words]        run a command of the app's own
        cflask-lua test [busted options]   run tests under busted
        cflask-lua lua FILE [words]        run a Lua script with our modules at hand
@@ -98,12 +99,18 @@ usage: cflask-lua version
 Prints the versions of cflask-lua and of Lua.
 ]]
 
-local LATER = "%s comes with a later version.\n"
+local NEW = [[
+usage: cflask-lua new NAME
+
+Writes a small app into the folder NAME, which must not be there or be empty: app.lua, a
+layout and pages, a form, a style sheet, tests, and a .env with a secret of its own. It runs
+and passes its tests as it is: its README.md says how.
+]]
 
 usage.COMMANDS = {
     run = RUN, routes = ROUTES, check = CHECK, test = TEST, lua = SCRIPT, version = VERSION,
     help = MAIN,
-    shell = SHELL, new = LATER:format("new"),
+    shell = SHELL, new = NEW,
 }
 
 -- The help of a command, or that of the program for nil.

@@ -117,7 +117,13 @@ describe("wrong use", function()
             ["--key x hello.lua"] = "--key is not built yet",
             ["hello.lua --json"] = "is not one of run",
             ["shell"] = "which app?",
-            ["new shop"] = "new is not built yet",
+            ["new"] = "which name?",
+            ["new 2shop"] = "can't be the name of an app",
+            ["new -x"] = "there is no option -x",
+            ["new a b"] = "what is b?",
+            ["new test"] = "the name of a command",
+            ["new tests"] = "tests is there already, and not empty",
+            ["new hello.lua/shop"] = "can't be made",
             ["check"] = "which app?",
             ["run hello.lua other.lua"] = "takes one app",
             ["run"] = "which app?",
@@ -269,9 +275,69 @@ describe("cflask-lua shell", function()
     end)
 end)
 
+describe("cflask-lua new", function()
+    it("writes an app that passes its tests", function()
+        local output, status = run("new shop")
+        assert.equal(0, status)
+        assert.truthy(output:find("shop/templates/layout.html\n", 1, true), output)
+        output, status = run("test shop/tests")
+        assert.equal(0, status, output)
+        assert.truthy(output:find("7 successes / 0 failures / 0 errors", 1, true), output)
+        folder = folder .. "/shop"
+        output, status = run("test")
+        local checked, is_safe = run("check app.lua")
+        folder = folder:sub(1, -6)
+        assert.equal(0, status, output)
+        assert.equal(0, is_safe, checked)
+        assert.is_nil(checked:find("slow", 1, true), checked)
+    end)
+
+    it("serves that app", function()
+        run("new served")
+        local client = require("cflask.testing").load(folder .. "/served"):test_client()
+        assert.truthy(client:get("/").text:find("<title>served</title>", 1, true))
+        local text = client:get("/about").text
+        assert.truthy(text:find("<title>About - served</title>", 1, true), text)
+        local r = client:post("/about")
+        assert.equal(405, r.status_code)
+        assert.truthy(r.headers.Allow:find("GET", 1, true))
+    end)
+
+    it("gives each app a secret of its own, which others can't read", function()
+        run("new one")
+        run("new two")
+        local function secret(name)
+            return assert(io.open(folder .. "/" .. name .. "/.env")):read("a")
+        end
+        assert.truthy(secret("one"):find("^SECRET_KEY=%x+\n$"))
+        assert.equal(64, #secret("one"):match("%x+\n$") - 1)
+        assert.not_equal(secret("one"), secret("two"))
+        assert.equal("600\n", assert(io.popen("stat -c %a " .. folder .. "/one/.env")):read("a"))
+    end)
+
+    it("fills an empty folder, but no other one", function()
+        os.execute("mkdir " .. folder .. "/empty")
+        assert.equal(0, select(2, run("new empty")))
+        local output, status = run("new empty")
+        assert.equal(2, status)
+        assert.truthy(output:find("not empty", 1, true), output)
+    end)
+
+    it("writes all files of the skeleton", function()
+        local names = {}
+        for name in assert(io.popen("cd templates/new && find . -type f")):lines() do
+            names[name:sub(3)] = true
+        end
+        for from in pairs(require("cflask.new").FILES) do
+            names[from] = nil
+        end
+        assert.is_nil(next(names))
+    end)
+end)
+
 describe("help and version", function()
     it("exist for the program and each command", function()
-        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help", "shell --help",
+        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help", "shell --help", "new --help",
                                "test --help", "version --help", "hello.lua --help"} do
             local output, status = run(words)
             assert.equal(0, status)

@@ -1,6 +1,7 @@
 -- Flask's side of the templates: one environment per app, where its templates are, what they
 -- see. The engine is server/jinja.
 local core = require "cflask.core"
+local csrf = require "cflask.csrf"
 local errors = require "cflask.errors"
 local jinja = require "cflask.jinja"
 local misuse = require "cflask.misuse"
@@ -214,11 +215,7 @@ local function add_globals(app, globals)
             return sessions.get_flashed_messages{with_categories = with_categories,
                                                  category_filter = category_filter}
         end}
-    function globals.csrf_token()
-        local flask = package.loaded.cflask
-        local csrf = type(flask) == "table" and rawget(flask, "csrf")
-        return csrf and csrf.token() or ""
-    end
+    globals.csrf_token = csrf.token
 end
 
 -- app.jinja_env: made when it is first asked for.

@@ -36,7 +36,7 @@ static void decode(struct str text, unsigned form)
 static void encode(struct str bytes, unsigned form)
 {
     char *text = room(BASE64_ENCODED_SIZE(bytes.n));
-    size_t n = base64_encode(bytes, form, text), back_n;
+    size_t n = base64_encode(bytes, form, text), back_n = 0;
     char *back = malloc(BASE64_DECODED_SIZE(n));
     check(back && base64_decode((struct str){text, n}, BASE64_ANY, back, &back_n));
     check(back_n == bytes.n && memcmp(back, bytes.p ? bytes.p : "", back_n) == 0);

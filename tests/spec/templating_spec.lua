@@ -94,6 +94,40 @@ describe("templates", function()
                      app:test_client():get("/item/7").text)
     end)
 
+    it("have tokens for forms, in imported macros too", function()
+        local app = new_app{
+            ["templates/f.html"] = "{% macro token() %}{{ csrf_token() }}{% endmacro %}",
+            ["templates/form.html"] = "{% from 'f.html' import token %}{{ token() }}",
+        }
+        app.config.SECRET_KEY = "of this spec, not a real one"
+        flask.csrf.protect(app)
+        app:get("/", function() return flask.render_template("form.html") end)
+        app:post("/", function() return "taken" end)
+        local client = app:test_client()
+        local token = client:get("/").text
+        assert.equal("taken", client:post("/", {form = {csrf_token = token}}).text)
+        assert.equal(400, client:post("/", {form = {csrf_token = "forged"}}).status_code)
+    end)
+
+    it("show flashed messages once, with their categories", function()
+        local app = new_app()
+        app.config.SECRET_KEY = "of this spec, not a real one"
+        app:get("/flash", function()
+            flask.flash("a <b>", "error")
+            flask.flash("c")
+            return ""
+        end)
+        app:get("/", function()
+            return flask.render_template_string("{% for category, message in "
+                .. "get_flashed_messages(with_categories=true) %}{{ category }}: {{ message }}. "
+                .. "{% endfor %}{{ get_flashed_messages(category_filter=['error'])|length }}")
+        end)
+        local client = app:test_client()
+        client:get("/flash")
+        assert.equal("error: a &lt;b&gt;. message: c. 1", client:get("/").text)
+        assert.equal("0", client:get("/").text)
+    end)
+
     it("see them in imported macros too", function()
         local app = new_app{
             ["templates/m.html"] = "{% macro m() %}{{ request.path }} {{ config.X }} {{ g.y }} "

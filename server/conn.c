@@ -14,6 +14,7 @@
 #include "conn.h"
 
 #include "app.h"
+#include "debugger.h"
 #include "dispatch.h"
 #include "log.h"
 #include "reload.h"
@@ -541,6 +542,7 @@ static void note_peer(struct conn *c)
     snprintf(c->peer.address, sizeof c->peer.address, "%s",
              address && *address ? address : "unix:");
     c->peer.port = port;
+    c->peer.is_loopback = debugger_is_loopback(c->peer.address);
 }
 
 /* Finds evhttp's connection, which is known only after on_accept has returned. It must

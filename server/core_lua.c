@@ -6,6 +6,7 @@
 #include "base/value.h"
 #include "convert.h"
 #include "date.h"
+#include "debugger.h"
 #include "embedded.h"
 #include "generation.h"
 #include "inprocess.h"
@@ -307,6 +308,8 @@ static int open_core(lua_State *L)
                                          {"boolean", convert_boolean},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
+    debugger_push_library(L);
+    lua_setfield(L, -2, "debugger");
     request_push_library(L);
     lua_setfield(L, -2, "request");
     locals_push_g(L);

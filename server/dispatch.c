@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "base/value.h"
+#include "debugger.h"
 #include "jinja/jinja.h"
 #include "log.h"
 #include "request_lua.h"
@@ -422,6 +423,7 @@ static void push_refusal_details(lua_State *co, const struct request *r)
 
 static enum verdict call_handler(struct exchange *ex, lua_State *co)
 {
+    debugger_leave(ex);
     lua_settop(co, 0);
     app_push(co, ex->request.app);
     lua_getfield(co, -1, "_on_error");
@@ -463,6 +465,7 @@ static void keep_error(struct exchange *ex, lua_State *co)
 /* The last resort: an answer that needs no Lua. */
 static void answer_plainly(struct exchange *ex, int status)
 {
+    debugger_leave(ex);
     drop_answer(ex);
     response_error(&ex->quick, status);
     ex->answer = &ex->quick;
@@ -541,6 +544,8 @@ static void fail(struct exchange *ex, lua_State *co)
         fail_after_sending(ex, co);
     else
         fail_before_sending(ex, co);
+    if (ex->stage == HANDLE && debugger_keep_frames(ex))
+        return;
     if (ex->task.state == TASK_DEAD)
         task_renew(&ex->task);
     else

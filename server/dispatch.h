@@ -30,7 +30,8 @@ struct exchange {
     uint64_t length;                         /* has_length: Content-Length */
     int n_failures; /* errors out of error handlers and after_request functions */
     int error_ref, traceback_ref; /* the error being handled; LUA_NOREF without */
-    int error_status;             /* or a status that the core raises */
+    int dead_ref;     /* debug mode: the coroutine in which it was raised; or LUA_NOREF */
+    int error_status; /* or a status that the core raises */
     bool is_unhandled;  /* no handler took the error: teardown functions see it */
     bool is_propagated; /* TESTING: the error goes to the test client */
     bool is_body_failed; /* the error was raised by the streamed body */
@@ -40,6 +41,8 @@ struct exchange {
     uint64_t sent;                       /* bytes of the body given to the sink */
     uint64_t sent_before_turn;           /* of a stream, when its turn began */
     struct timespec began;               /* monotonic */
+    struct failure *failure;             /* debugger.c keeps it, or NULL */
+    struct failure *borrowed; /* whose context the task has while it evaluates, or NULL */
     struct exchange *next_free;
     struct exchange *next_open, *previous_open;
 };

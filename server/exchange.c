@@ -2,6 +2,7 @@
    there, given back after the last teardown function. dispatch.c has what happens in
    between. */
 #include "app.h"
+#include "debugger.h"
 #include "dispatch.h"
 #include "log.h"
 #include "proxy_fix.h"
@@ -39,7 +40,8 @@ static void init(struct exchange *ex, struct app *app, struct sink *sink)
     ex->request.app = app;
     ex->context = (struct context){app, ex, LUA_NOREF};
     ex->answer = NULL;
-    ex->answer_ref = ex->error_ref = ex->traceback_ref = LUA_NOREF;
+    ex->answer_ref = ex->error_ref = ex->traceback_ref = ex->dead_ref = LUA_NOREF;
+    ex->failure = ex->borrowed = NULL;
     ex->stage = ex->i = ex->n_args = ex->n_failures = ex->error_status = 0;
     ex->is_calling = ex->is_head_sent = ex->is_unhandled = ex->is_propagated = false;
     ex->is_body_failed = false;
@@ -97,6 +99,8 @@ static void push_collector(lua_State *L, const struct response *answer)
 static void clear(struct exchange *ex)
 {
     lua_State *L = ex->task.L;
+    debugger_leave(ex);
+    debugger_drop_frames(ex);
     task_stop(&ex->task);
     budget_clear(&ex->task);
     lua_settop(ex->task.co, 0);
@@ -131,6 +135,8 @@ static void destroy(struct exchange *ex)
 
 void exchange_free(struct exchange *ex)
 {
+    if (debugger_keeps(ex))
+        return;
     clear(ex);
     leave_open(ex);
     if (n_kept >= MOST_KEPT) {
@@ -153,6 +159,7 @@ void exchange_finish(struct exchange *ex)
 
 void exchange_abandon(struct exchange *ex)
 {
+    debugger_forget(ex);
     ex->sink = NULL;
     clear(ex);
     leave_open(ex);
@@ -162,7 +169,7 @@ void exchange_abandon(struct exchange *ex)
 bool exchanges_are_open(lua_State *L)
 {
     for (struct exchange *ex = open; ex; ex = ex->next_open)
-        if (ex->task.L == L)
+        if (ex->task.L == L && !debugger_has_kept(ex))
             return true;
     return false;
 }
@@ -176,8 +183,21 @@ void exchanges_abandon(lua_State *L)
     }
 }
 
+/* The kept ones whose evaluation goes on stay until the state ends. */
+static void drop_failures(lua_State *L)
+{
+    for (struct exchange *ex = open, *next; ex; ex = next) {
+        next = ex->next_open;
+        if (ex->task.L == L && debugger_has_kept(ex) && debugger_is_unused(ex)) {
+            debugger_forget(ex);
+            exchange_free(ex);
+        }
+    }
+}
+
 void exchanges_close(lua_State *L)
 {
+    drop_failures(L);
     for (struct exchange **at = &kept; *at;) {
         struct exchange *ex = *at;
         if (ex->task.L != L) {

@@ -5,6 +5,7 @@
 
 #include "app.h"
 #include "budget.h"
+#include "debugger.h"
 #include "dispatch.h"
 #include "request_lua.h"
 #include "send.h"
@@ -84,7 +85,7 @@ static const struct http1_limits limits = {1024 * 1024, 1000};
 
 static void read_peer(lua_State *L, int options, struct peer *peer)
 {
-    *peer = (struct peer){.address = "127.0.0.1"};
+    *peer = (struct peer){.address = "127.0.0.1", .is_loopback = true};
     if (!lua_istable(L, options))
         return;
     lua_getfield(L, options, "remote_addr");
@@ -92,6 +93,7 @@ static void read_peer(lua_State *L, int options, struct peer *peer)
     lua_getfield(L, options, "scheme");
     if (lua_isstring(L, -3))
         snprintf(peer->address, sizeof peer->address, "%s", lua_tostring(L, -3));
+    peer->is_loopback = debugger_is_loopback(peer->address);
     peer->port = (int)lua_tointeger(L, -2);
     peer->is_secure = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), "https") == 0;
     lua_pop(L, 3);

@@ -1,5 +1,6 @@
 /* The command line: opens Lua and leaves the words to lua/cflask/cli.lua. */
 #include "core_lua.h"
+#include "debugger.h"
 #include "dispatch.h"
 #include "generation.h"
 #include "inprocess.h"
@@ -54,6 +55,10 @@ int main(int argc, char **argv)
 {
     if (limiter_open_shared() < 0) {
         fputs("cflask-lua: no memory for workers to share\n", stderr);
+        return EXIT_FAILURE;
+    }
+    if (debugger_open() < 0) {
+        fputs("cflask-lua: no memory or randomness for the debugger\n", stderr);
         return EXIT_FAILURE;
     }
     if (worker_open() < 0) {

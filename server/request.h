@@ -15,6 +15,7 @@ struct peer {
     char address[64]; /* numeric; "unix:" for a Unix socket */
     int port;         /* 0 when there is none */
     bool is_secure;   /* the scheme is https */
+    bool is_loopback; /* the connection comes from this machine, whatever proxies say */
 };
 
 struct request {

@@ -287,6 +287,9 @@ function App:_close()
     self.url_map.server_name = self.config.SERVER_NAME
     config.check(self.config)
     plan.compile(self)
+    if self.config.DEBUG then
+        require("cflask.debugger").mount(self)
+    end
 end
 
 -- See handling.lua.

@@ -80,6 +80,9 @@ local function serve(app, options, wrong, why)
     function settings.on_listening(url)
         io.stderr:write(("cflask-lua %s serves %s on %s (%sCtrl-C ends)\n"):format(
             core.version, app.name, url, settings.debug and "debug mode, " or ""))
+        if settings.debug then
+            io.stderr:write(("The debugger's PIN is %s\n"):format(core.debugger.pin()))
+        end
     end
     core.serve(settings)
     return 0

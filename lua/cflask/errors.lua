@@ -120,6 +120,12 @@ function errors.is_subclass(value, class)
     return false
 end
 
+-- The name of an instance's class, or nil for any other value.
+function errors.class_name(value)
+    local class = class_of(value)
+    return class and classes[class].name
+end
+
 -- Goes through the classes of an instance, the nearest first.
 function errors.lineage(err)
     local class = class_of(err)

@@ -57,30 +57,6 @@ function handling.find_handler(app, err, blueprints)
     return nil
 end
 
-local ESCAPES = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&#34;"}
-
--- In debug mode: a page with the traceback, or JSON for clients that prefer it.
-local function debug_page(text)
-    if core.wants_json() then
-        local response = core.jsonify{code = 500, name = "Internal Server Error",
-                                      description = text}
-        response.status_code = 500
-        return response
-    end
-    local safe = text:gsub('[&<>"]', ESCAPES)
-    return core.Response(([[<!doctype html>
-<html lang=en>
-<meta charset=utf-8>
-<title>500 Internal Server Error</title>
-<style>body { font: 16px/1.5 sans-serif; margin: 2rem; }
-pre { font: 14px/1.5 monospace; white-space: pre-wrap; background: #eee; padding: 1rem; }
-</style>
-<h1>Internal Server Error</h1>
-<p>This page is shown in debug mode alone.
-<pre>%s</pre>
-]]):format((safe:gsub("%%", "%%%%"))), {status = 500})
-end
-
 -- The error's text and its traceback, which may begin with that text already.
 local function full_text(raised, traceback)
     local text = tostring(raised)
@@ -109,19 +85,26 @@ function handling.is_propagated(config)
 end
 
 -- An error that nobody handled, or one of a handler itself.
-local function unhandled(app, raised, traceback, blueprints, again)
+local function unhandled(app, raised, err, traceback, blueprints, again)
     signals.got_request_exception:send(app, {exception = raised})
     if handling.is_propagated(app.config) then
+        core.debugger.release()
         return core.propagate(raised, traceback)
     end
     core.mark_unhandled()
     local text = full_text(raised, traceback)
     log(app, text)
+    local hint
     if app.config.DEBUG and app.config.PROPAGATE_EXCEPTIONS == nil then
-        return debug_page(text)
+        local page, why = require("cflask.debugger").answer(app, raised, err, text)
+        if page then
+            return page
+        end
+        hint = ("The traceback is in the log: %s."):format(why)
     end
-    local err = errors.exceptions.InternalServerError{original = raised,
-                                                      traceback = traceback}
+    core.debugger.release()
+    err = errors.exceptions.InternalServerError{original = raised, traceback = traceback,
+                                                description = hint}
     local handler = again ~= 2 and handling.find_handler(app, err, blueprints)
     if handler then
         return handler(err)
@@ -142,19 +125,19 @@ function handling.on_error(app, raised, traceback, blueprints, again, extra)
     end
     local err = errors.from_raised(raised, traceback)
     if again then
-        return unhandled(app, raised, traceback, blueprints, again)
+        return unhandled(app, raised, err, traceback, blueprints, again)
     end
     local is_answer = errors.is(err, errors.HTTPException) and not is_trapped(app, err)
-    if is_answer and err.code == nil then
+    local is_final = is_answer and err.code == nil
+    local handler = not is_final and handling.find_handler(app, err, blueprints)
+    if is_answer or handler then
+        core.debugger.release()
+        if handler then
+            return handler(err)
+        end
         return err
     end
-    local handler = handling.find_handler(app, err, blueprints)
-    if handler then
-        return handler(err)
-    elseif is_answer then
-        return err
-    end
-    return unhandled(app, raised, traceback, blueprints, again)
+    return unhandled(app, raised, err, traceback, blueprints, again)
 end
 
 return handling

@@ -29,6 +29,12 @@ for word in ([[and break do else elseif end false for function goto if in local 
     KEYWORDS[word] = true
 end
 
+-- tostring() of a value whose metamethod may raise or return nonsense.
+local function safe_text(value)
+    local is_fine, text = pcall(tostring, value)
+    return is_fine and type(text) == "string" and text or "<" .. type(value) .. ">"
+end
+
 local RANKS = {number = 1, string = 2, boolean = 3}
 
 local function comes_before(a, b)
@@ -38,16 +44,10 @@ local function comes_before(a, b)
     elseif rank_a <= 2 then
         return a < b
     end
-    return tostring(a) < tostring(b)
+    return safe_text(a) < safe_text(b)
 end
 
 -- ## What stands in a table
-
--- tostring() of a value whose metamethod may raise or return nonsense.
-local function safe_text(value)
-    local is_fine, text = pcall(tostring, value)
-    return is_fine and type(text) == "string" and text or "<" .. type(value) .. ">"
-end
 
 -- Whether the value has pairs to show; those of a metatable's __pairs too.
 local function has_pairs(value)
@@ -110,7 +110,7 @@ local function render_plain(state, value)
         return paint(state, "string", quote(value, state.most_text))
     elseif kind == "number" or kind == "boolean" or kind == "nil" then
         return paint(state, kind == "number" and kind or "boolean", tostring(value))
-    elseif value == core.json.null then
+    elseif rawequal(value, core.json.null) then
         return paint(state, "boolean", "null")
     elseif core.is_markup(value) then
         local text, width = paint(state, "string", quote(tostring(value), state.most_text))
@@ -142,14 +142,19 @@ local function render_items(state, value, indent)
     end
     local items, width = {}, 0
     for i, key in ipairs(keys) do
-        if i > state.most_items then
-            items[i] = ("... %d more"):format(#keys - state.most_items)
+        if i > state.most_items or state.left <= 0 then
+            items[i] = ("... %d more"):format(#keys - i + 1)
             width = width + #items[i]
             break
         end
         local before, label_width = label(state, key, i <= n_listed)
-        local text, text_width = render(state, values[key], indent + 2)
+        local hidden = state.stand_in and state.stand_in(key, values[key])
+        local text, text_width = hidden, hidden and #hidden
+        if not hidden then
+            text, text_width = render(state, values[key], indent + 2)
+        end
         items[i] = before .. text
+        state.left = state.left - #before - #text
         width = width + label_width + text_width + 2
     end
     return items, width
@@ -193,13 +198,16 @@ end
 -- inspect.text(value, {width=78, depth=6, items=100, length=2000, colours=false}): the value
 -- as text, in several lines where one of `width` columns is too short. Tables are shown
 -- `depth` deep, with the first `items` of their items, strings with their first `length`
--- bytes. Never raises for what a value's metamethods do.
+-- bytes. Further items are left out once `total` bytes are written. stand_in(key, value) may
+-- give a text to be shown in place of a table's value. Never raises for what a value's
+-- metamethods do.
 function inspect.text(value, options)
     options = options or {}
     local state = {
         open = {}, depth = 0, width = options.width or 78, most_depth = options.depth or 6,
         most_items = options.items or 100, most_text = options.length or 2000,
         colours = options.colours and COLOURS or plain,
+        left = options.total or math.huge, stand_in = options.stand_in,
     }
     return (render(state, value, 0))
 end

@@ -10,10 +10,6 @@
  * is. */
 enum { MAX_PLACES = 20, MAX_SHOWN = 120, MAX_LEVELS = 1000 };
 
-/* lua_getstack walks from the top each time: all of a stack that overflowed would take
-   minutes. */
-#define MOST_LEVELS 2000
-
 /* The machine that the function at this level runs (its first variable), or NULL. */
 static struct machine *machine_at(lua_State *co, lua_Debug *ar)
 {
@@ -69,11 +65,62 @@ void jinja_add_places(lua_State *L, lua_State *co)
     const struct machine *last = NULL;
     int room = MAX_PLACES;
     luaL_checkstack(L, 10, NULL);
-    for (int level = 0; room > 0 && level < MOST_LEVELS && lua_getstack(co, level, &ar);
+    for (int level = 0; room > 0 && level < MAX_LEVELS && lua_getstack(co, level, &ar);
          level++) {
         const struct machine *m = machine_at(co, &ar);
         if (m && m != last)
             room = add_machine(L, m, room);
+        last = m ? m : last;
+    }
+}
+
+/* ---- for the debugger ---- */
+
+static void set_str(lua_State *L, const char *field, struct str s)
+{
+    if (!s.p)
+        return;
+    lua_pushlstring(L, s.p, s.n);
+    lua_setfield(L, -2, field);
+}
+
+static void push_frame(lua_State *L, const struct frame *f, int level)
+{
+    const struct template *t = f->code->template;
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, level);
+    lua_setfield(L, -2, "level");
+    lua_pushinteger(L, f->code->lines[f->pc > 0 ? f->pc - 1 : 0]);
+    lua_setfield(L, -2, "line");
+    set_str(L, "name", t->name);
+    set_str(L, "filename", t->filename);
+    set_str(L, "source", t->source);
+}
+
+/* Stack: list -> list; n is how many it has. */
+static int add_frames(lua_State *L, const struct machine *m, int level, int n)
+{
+    for (int i = m->n_frames - 1; i >= 0 && n < MAX_PLACES; i--) {
+        if (!m->frames[i].code)
+            continue;
+        push_frame(L, &m->frames[i], level);
+        lua_rawseti(L, -2, ++n);
+    }
+    return n;
+}
+
+void jinja_push_frames(lua_State *L, lua_State *co)
+{
+    lua_Debug ar;
+    const struct machine *last = NULL;
+    int n = 0;
+    luaL_checkstack(L, 10, NULL);
+    lua_newtable(L);
+    for (int level = 0;
+         n < MAX_PLACES && level < MAX_LEVELS && lua_getstack(co, level, &ar); level++) {
+        const struct machine *m = machine_at(co, &ar);
+        if (m && m != last)
+            n = add_frames(L, m, level, n);
         last = m ? m : last;
     }
 }

@@ -103,14 +103,20 @@ class Server:
         self.port = free_port()
         self.url = "http://127.0.0.1:%d" % self.port
         binary = os.environ.get("CFLASK_LUA", "build/cflask-lua")
+        self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen([binary, "run", app, "--port", str(self.port), *arguments],
-                                        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=self.said, stdout=subprocess.DEVNULL,
                                         env={**os.environ, **environment})
 
     def __enter__(self):
         await_port(self.port, self.process)
         return self
 
+    def log(self):
+        """What the server has written to its terminal."""
+        return os.pread(self.said.fileno(), 1 << 20, 0).decode()
+
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(20)
+        self.said.close()

@@ -68,7 +68,7 @@ UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*_driver.c))
 COUNTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_count.c))
-EMBED := $(shell find lua templates -type f ! -name '.*' ! -name '*.md' ! -name types.lua 2>/dev/null | LC_ALL=C sort)
+EMBED := $(shell find lua templates server/cflask.h -type f ! -name '.*' ! -name '*.md' ! -name types.lua 2>/dev/null | LC_ALL=C sort)
 VERSION = $(shell sed -n 's/^.define CFLASK_VERSION "\(.*\)"/\1/p' server/cflask.h)
 # Programs of tests/ may include .c files to reach statics: those stand in for their objects.
 OTHERS = $(filter-out $(BUILD)/server/main.o $(patsubst %.c,$(BUILD)/server/%.o,$(shell \
@@ -117,10 +117,12 @@ ready: all .secret
 
 test:
 	@.ci/packages build $(filter luajit,$(LUA)) test
-	@$(MAKE) all units drivers
+	@$(MAKE) all units drivers natives
 	@BUILD=$(BUILD) tests/run $(SUITES)
 units: $(UNITS)
 drivers: $(DRIVERS)
+natives: # the example's C modules, with the Lua that is tested
+	@$(MAKE) -sB -C apps/native CFLASK_INCLUDE=$(CURDIR)/server
 unit: $(UNITS)
 	@BUILD=$(BUILD) tests/run unit
 
@@ -156,7 +158,7 @@ help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
 
 -include $(SRC:%.c=$(BUILD)/%.d) $(addsuffix .d,$(UNITS) $(DRIVERS) $(FUZZED) $(COUNTS))
-.PHONY: all run ready test units drivers unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
+.PHONY: all run ready test units drivers natives unit lint fuzz fuzzers bench counts install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 ifeq ($(MAKELEVEL),0)

@@ -43,15 +43,15 @@
    Waits: while a task waits (park, offload) others run. What was read from the request
    before stays valid after it.
 
-   Reloads: each loading of the app (a generation) has a Lua state of its own and a private
-   copy of the module, so its static variables begin anew, and a file that is overwritten
-   changes nothing that runs. For a while two or three copies are in the process, each
-   with its own statics, in the one thread of the loop. A copy is unloaded when its
-   generation has ended and none of its jobs and shared waits is left: C++ destructors of
-   statics run then. Until then the module must have joined its threads and freed its
-   events: see on_end. What must be there once for the process (a library that can't be
-   initialised twice) belongs into a shared library that the module links, which is loaded
-   once. $ORIGIN in the module's RUNPATH is not where its file lies.
+   Reloads: each loading of the app (a generation) has a Lua state of its own and a
+   private copy of the module, so its static variables begin anew, and a file that is
+   overwritten changes nothing that runs. For a while two or three copies are in the
+   process, each with its own statics, in the one thread of the loop. A copy is unloaded
+   when its generation has ended and none of its jobs and shared waits is left: C++
+   destructors of statics run then. Until then the module must have joined its threads and
+   freed its events: see on_end. What must be there once for the process (a library that
+   can't be initialised twice) belongs into a shared library that the module links, which
+   is loaded once. $ORIGIN in the module's RUNPATH is not where its file lies.
 
    Functions are added at the table's end only, without a new CFLASK_ABI; a module that
    was compiled with a longer table than the server has is refused as well. */
@@ -157,8 +157,8 @@ typedef struct cflask_work {
     void (*release)(void *arg);
 } cflask_work;
 
-enum { CFLASK_DEBUG, CFLASK_INFO, CFLASK_WARNING, CFLASK_ERROR }; /* for log */
-enum { CFLASK_READ = 1, CFLASK_WRITE = 2, CFLASK_TIMEOUT = 4 };   /* for event_new */
+enum { CFLASK_DEBUG, CFLASK_INFO, CFLASK_WARNING, CFLASK_ERROR };      /* for log */
+enum { CFLASK_READ = 1, CFLASK_WRITE = 2, CFLASK_TIMEOUT = 4 };        /* for event_new */
 enum { CFLASK_IS_TEXT = 0, CFLASK_IS_MARKUP = 1, CFLASK_FAILED = -1 }; /* of filters */
 
 typedef struct cflask_api {
@@ -343,7 +343,8 @@ typedef struct cflask_api {
     /* ---- waiting ---- */
 
     /* Whether a C function that L calls can wait: it runs in a task (a request's, or one
-       of flask.spawn's), and no C function that can't be yielded through is in between. */
+       of flask.spawn's), and no C function that can't be yielded through is in between.
+     */
     int (*can_wait)(lua_State *L);
 
     /* The running task, or NULL outside of any: to tell tasks apart. An ended task's
@@ -540,10 +541,11 @@ static inline const cflask_api *cflask_open(lua_State *L, int abi)
     if (!api)
         luaL_error(L, "module '%s' needs cflask-lua, and this is another Lua", name);
     else if (api->abi != abi)
-        luaL_error(L,
-                   "module '%s' was built for ABI %d of cflask.h (cflask-lua %s), and this "
-                   "server has ABI %d (cflask-lua %s): build it anew",
-                   name, abi, CFLASK_VERSION, api->abi, api->version);
+        luaL_error(
+            L,
+            "module '%s' was built for ABI %d of cflask.h (cflask-lua %s), and this "
+            "server has ABI %d (cflask-lua %s): build it anew",
+            name, abi, CFLASK_VERSION, api->abi, api->version);
     else if (api->size < sizeof(cflask_api))
         luaL_error(L,
                    "module '%s' was built with the cflask.h of cflask-lua %s, and this "

@@ -21,6 +21,7 @@ local OPTIONS = {
     debug = {of = RUN},
     ["access-log"] = {of = RUN},
     json = {of = {routes = true, check = true}},
+    header = {of = {version = true}},
     help = {},
     version = {},
 }

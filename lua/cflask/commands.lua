@@ -310,6 +310,7 @@ function commands.lua(found, wrong)
     if not chunk then
         loader.fail("%s", message)
     end
+    loader.begin(paths.absolute(found.app))
     rawset(_G, "arg", {[0] = found.app})
     for i, word in ipairs(found.rest) do
         arg[i] = word
@@ -453,7 +454,11 @@ end
 
 -- ## version, new
 
-function commands.version()
+function commands.version(found)
+    if found.options.header then
+        io.stdout:write(core.embedded("server/cflask.h"))
+        return 0
+    end
     io.stdout:write(("cflask-lua %s (%s)\n"):format(core.version, jit and jit.version
                                                     or _VERSION))
     return 0

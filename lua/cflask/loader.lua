@@ -148,6 +148,14 @@ end
 
 -- ## Loading
 
+-- Modules that are required from now on are watched, and C modules loaded from copies. `file`,
+-- a path from the root, is the app's.
+function loader.begin(file)
+    watched.begin(paths.folder(file))
+    watched.file(file)
+    native.install()
+end
+
 -- Keeps the app's file from being loaded a second time by a module that requires it.
 local function guard_against_loops(where)
     package.preload[where.name] = function()
@@ -230,9 +238,7 @@ end
 function loader.load(spec, options)
     options = options or {}
     local where = loader.find(spec)
-    watched.begin(where.folder)
-    native.install()
-    watched.file(where.file)
+    loader.begin(where.file)
     dotenv.forget()
     dotenv.load(paths.join(where.folder, ".env"))
     dotenv.load(paths.absolute(".env"))

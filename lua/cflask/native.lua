@@ -35,7 +35,7 @@ end
 
 -- Puts them in the place of Lua's last two searchers; once for each state.
 function native.install()
-    local searchers = package.searchers or package.loaders
+    local searchers = package.searchers or rawget(package, "loaders")
     if native.is_installed then
         return
     end

@@ -114,6 +114,8 @@ function new.run(found, wrong)
     if words[1] == "--help" or words[1] == "-h" then
         io.stdout:write(require("cflask.usage").text("new"))
         return 0
+    elseif words[1] == "--c-module" then
+        return require("cflask.new_module").run({words[2], words[3], words[4]}, wrong)
     end
     local folder = name_of(words, wrong)
     local values = {name = check_name(folder, wrong),

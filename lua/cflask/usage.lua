@@ -7,6 +7,7 @@ usage: cflask-lua [run] APP [options]     serve an app
        cflask-lua shell APP               try things at a prompt
        cflask-lua check APP [--json]      say what would be unsafe or slow in production
        cflask-lua new NAME                write a small app to begin with
+       cflask-lua new --c-module NAME     write a C module, its Makefile and its test
        cflask-lua APP NAME [words]        run a command of the app's own
        cflask-lua test [busted options]   run tests under busted
        cflask-lua lua FILE [words]        run a Lua script with our modules at hand
@@ -94,17 +95,22 @@ script has called app:run(), that app is served afterwards.
 ]]
 
 local VERSION = [[
-usage: cflask-lua version
+usage: cflask-lua version [--header]
 
-Prints the versions of cflask-lua and of Lua.
+Prints the versions of cflask-lua and of Lua. With --header, the C header that C modules of
+this very program are built with: cflask-lua version --header > cflask.h
 ]]
 
 local NEW = [[
 usage: cflask-lua new NAME
+       cflask-lua new --c-module NAME [FOLDER]
 
 Writes a small app into the folder NAME, which must not be there or be empty: app.lua, a
 layout and pages, a form, a style sheet, tests, and a .env with a secret of its own. It runs
 and passes its tests as it is: its README.md says how.
+
+With --c-module: writes a C module into FOLDER (NAME), which must not be there: NAME.c, a
+Makefile and a test. `make -C FOLDER test` builds and tests it.
 ]]
 
 usage.COMMANDS = {

@@ -56,7 +56,8 @@ function watched.begin(folder)
     folders = {folder .. "/", core.getcwd() .. "/"}
     if not watched.is_on then
         watched.is_on = true
-        table.insert(package.searchers or rawget(package, "loaders"), 1, note_module) -- it finds nothing
+        -- It finds nothing itself.
+        table.insert(package.searchers or rawget(package, "loaders"), 1, note_module)
     end
 end
 

@@ -54,7 +54,7 @@ from werkzeug.urls import url_decode
 from werkzeug.utils import send_file
 
 DRIVER = os.path.join(os.environ.get("BUILD", "build"), "tests/parity/fields_driver")
-BASE = "arena buf fault number percent str utf8".split()
+BASE = "arena buf fault likeness number percent str utf8".split()
 PARTS = ("accept authorization cookie date disposition etag field form multipart pairs range "
          "text").split()
 ROUNDS = 400

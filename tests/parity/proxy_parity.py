@@ -5,6 +5,7 @@ Not compared, as we differ on purpose: a comma in a quoted string parts values (
 quotation mark could else swallow what the proxy added), schemes but http and https, and hosts and
 prefixes that are none are passed over.
 """
+import importlib.metadata
 import json
 import os
 import random
@@ -25,13 +26,15 @@ N_CASES = 1500
 KEYS = ["x_for", "x_proto", "x_host", "x_port", "x_prefix"]
 VALUES = {
     "X-Forwarded-For": ["1.2.3.4", "10.9.8.7", "::1", "[2001:db8::1]", "1.2.3.4:5678", "unknown",
-                        "_hidden", '"1.1.1.1"', ""],
+                        "_hidden", '"1.1.1.1"'],
     "X-Forwarded-Proto": ["http", "https"],
     "X-Forwarded-Host": ["shop.test", "shop.test:8080", "a.b.c", "[::1]", "[::1]:443",
                          "shop.test:80", "shop.test:443"],
     "X-Forwarded-Port": ["80", "443", "8443"],
     "X-Forwarded-Prefix": ["/shop", "/a/b", "/x/"],
 }
+if int(importlib.metadata.version("werkzeug").split(".")[0]) >= 3:
+    VALUES["X-Forwarded-For"].append("")  # older ones don't leave empty elements out
 
 
 def joined(chance, values):

@@ -264,7 +264,9 @@ local function new(app, options)
     end
     settings.has_own_hsts = settings.hsts and (options or {}).strict_transport_security ~= nil
     app:after_request(function(response) finish(settings, response) end)
-    app:context_processor(function() return {csp_nonce = csp_nonce} end)
+    -- A global, as what context processors give does not reach macros that are imported.
+    local add_global = app.config and app.template_global or app.app_template_global
+    add_global(app, "csp_nonce", csp_nonce)
     if app.extensions then
         app.extensions.security_headers = settings
     end

@@ -163,6 +163,19 @@ describe("csp_nonce", function()
                      csp{content_security_policy = "default-src 'none'"})
     end)
 
+    it("is there in templates, and in macros that they import", function()
+        local app, client = new_app()
+        app.jinja_loader = {
+            ["page.html"] = "{{ csp_nonce() }} {% import 'own.html' as own %}{{ own.nonce() }}",
+            ["own.html"] = "{% macro nonce() %}{{ csp_nonce() }}{% endmacro %}",
+        }
+        app:get("/page", function() return flask.render_template("page.html") end)
+        local r = client:get("/page")
+        local nonce, again = r.text:match("^(%S+) (%S+)$")
+        assert.equal(nonce, again)
+        assert.truthy(r.headers[CSP]:find("'nonce-" .. nonce .. "'", 1, true))
+    end)
+
     it("is in the policy of the answer when an error handler asks for it", function()
         local app, client, security = new_app()
         app:errorhandler(404, function() return security.csp_nonce(), 404 end)

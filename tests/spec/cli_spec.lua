@@ -212,8 +212,8 @@ describe("cflask-lua shell", function()
     end)
 
     it("has the app, a request and a client at hand", function()
-        local output = shell('app\nrequest.path\nurl_for("user", {id = 3})\nclient:get("/").text\n'
-                             .. "g.x = 1\ng.x\nflask.current_app == app\nrequest.args\n")
+        local output = shell('app\nrequest.path\nurl_for("user", {id = 3})\n'
+                             .. 'client:get("/").text\n' .. "g.x = 1\ng.x\nflask.current_app == app\nrequest.args\n")
         assert.equal('<Flask hello>\n"/"\n"/users/3"\n"Hello World!"\n1\ntrue\n{}\n', output)
     end)
 
@@ -305,6 +305,24 @@ describe("cflask-lua new", function()
         local r = client:post("/about")
         assert.equal(405, r.status_code)
         assert.truthy(r.headers.Allow:find("GET", 1, true))
+    end)
+
+    it("serves that app on a port as well", function()
+        local script = [[cd FOLDER
+            BIN new live >/dev/null
+            BIN live --port 0 2>live.log &
+            for _ in $(seq 200); do
+                url=$(grep -o 'http://[0-9.:]*' live.log) && break
+                sleep 0.05
+            done
+            curl -s "$url/" "$url/static/style.css"
+            kill $!
+            wait $!]]
+        local pipe = assert(io.popen((script:gsub("FOLDER", folder):gsub("BIN", BIN))))
+        local text = pipe:read("a")
+        pipe:close()
+        assert.truthy(text:find("<title>live</title>", 1, true), text)
+        assert.truthy(text:find("color-scheme", 1, true), text)
     end)
 
     it("gives each app a secret of its own, which others can't read", function()

@@ -131,7 +131,7 @@ void link_serve(struct event_base *base, const struct options *options)
     if (!link_has_master())
         return;
     link_stop();
-    bool is_watched = options->watchdog_timeout != INT64_MAX;
+    bool is_watched = options->watchdog_timeout < OPTIONS_NEVER;
     if (is_watched)
         start_beating(base, options->watchdog_timeout);
     told = (struct link_message){

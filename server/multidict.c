@@ -4,6 +4,7 @@
 #include "multidict.h"
 
 #include "base/value.h"
+#include "keywords.h"
 #include <stdint.h>
 
 #define TYPE    "cflask.multidict"
@@ -284,6 +285,8 @@ static bool option(lua_State *L, int index, const char *name, bool by_default)
 static int to_table(lua_State *L)
 {
     struct multidict *d = check_dict(L);
+    static const char *const names[] = {"flat", NULL};
+    keywords_check(L, 2, names, "to_table");
     bool is_flat = option(L, 2, "flat", true);
     lua_settop(L, 1);
     luax_getuservalue(L, 1); /* stack: dict, table */
@@ -336,6 +339,8 @@ static int push_iterator(lua_State *L, bool is_multi)
 static int items(lua_State *L)
 {
     check_dict(L);
+    static const char *const names[] = {"multi", NULL};
+    keywords_check(L, 2, names, "items");
     return push_iterator(L, option(L, 2, "multi", false));
 }
 

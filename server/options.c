@@ -19,14 +19,15 @@ struct option {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option table[] = {
-    {"HEADER_TIMEOUT", SECONDS, 10, AT(header_timeout),
+    {"HEADER_TIMEOUT", SECONDS_OR_OFF, 10, AT(header_timeout),
      "from the first byte, or the connect, to the end of the head: 408"},
-    {"BODY_TIMEOUT", SECONDS, 30, AT(body_timeout), "without a byte of the body: 408"},
-    {"WRITE_TIMEOUT", SECONDS, 60, AT(write_timeout),
+    {"BODY_TIMEOUT", SECONDS_OR_OFF, 30, AT(body_timeout),
+     "without a byte of the body: 408"},
+    {"WRITE_TIMEOUT", SECONDS_OR_OFF, 60, AT(write_timeout),
      "without a byte taken by the client: the connection is closed"},
-    {"KEEPALIVE_TIMEOUT", SECONDS, 60, AT(keepalive_timeout),
+    {"KEEPALIVE_TIMEOUT", SECONDS_OR_OFF, 60, AT(keepalive_timeout),
      "idle between requests: the connection is closed"},
-    {"REQUEST_TIMEOUT", SECONDS, 60, AT(request_timeout),
+    {"REQUEST_TIMEOUT", SECONDS_OR_OFF, 60, AT(request_timeout),
      "from the head to the answer's first byte: 503"},
     {"HANDLER_CPU_LIMIT", SECONDS, 10, NOT_HERE,
      "of CPU that a request computes, or a spawned task: 503"},
@@ -95,7 +96,7 @@ int options_read(lua_State *L, int index, struct options *o, struct fault *fault
         if (!is_there)
             continue;
         if (is_off && option->unit == SECONDS_OR_OFF) {
-            *(int64_t *)((char *)o + option->offset) = INT64_MAX;
+            *(int64_t *)((char *)o + option->offset) = OPTIONS_NEVER;
             continue;
         }
         if (!is_number || !is_limit(option, value))
@@ -111,7 +112,8 @@ void options_push_table(lua_State *L)
     static const char *const units[] = {"seconds", "seconds", "bytes", "count"};
     lua_createtable(L, (int)N_OPTIONS, 0);
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        lua_createtable(L, 0, 4);
+        bool is_at_start = table[i].offset != NOT_HERE;
+        lua_createtable(L, 0, 6);
         lua_pushstring(L, table[i].key);
         lua_setfield(L, -2, "key");
         lua_pushinteger(L, (lua_Integer)table[i].value);
@@ -120,6 +122,10 @@ void options_push_table(lua_State *L)
         lua_setfield(L, -2, "unit");
         lua_pushstring(L, table[i].text);
         lua_setfield(L, -2, "text");
+        lua_pushboolean(L, is_at_start);
+        lua_setfield(L, -2, "at_start");
+        lua_pushboolean(L, !is_at_start || table[i].unit == SECONDS_OR_OFF);
+        lua_setfield(L, -2, "can_be_off");
         lua_rawseti(L, -2, (int)i + 1);
     }
 }

@@ -7,11 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A time that has been switched off; longer than any that can be set. */
+#define OPTIONS_NEVER INT64_C(1000000000000000)
+
 /* Times in milliseconds, sizes in bytes. */
 struct options {
     int64_t header_timeout, body_timeout, write_timeout, keepalive_timeout,
         request_timeout, shutdown_timeout;
-    int64_t watchdog_timeout; /* INT64_MAX: none */
+    int64_t watchdog_timeout;
     int64_t max_header_size, max_header_count, max_connections;
 };
 
@@ -19,11 +22,12 @@ struct options {
 void options_defaults(struct options *o);
 
 /* Reads the keys that are there in app.config, the table at `index`; those that aren't
-   keep what *o has. -1 with a fault that names the key when a value is not a positive
-   number. */
+   keep what *o has; false is OPTIONS_NEVER where the table says so. -1 with a fault that
+   names the key when a value is not a positive number. */
 int options_read(lua_State *L, int index, struct options *o, struct fault *fault);
 
-/* Pushes a list of {key=, default=, unit=, text=}: what the README's table of limits and
+/* Pushes a list of {key=, default=, unit=, text=, at_start= (it is read by options_read),
+   can_be_off=}: what the README's table of limits and
    app.config's defaults are made of. */
 void options_push_table(lua_State *L);
 

@@ -13,6 +13,7 @@
 #include "field_lua.h"
 #include "form.h"
 #include "json.h"
+#include "keywords.h"
 #include "multidict.h"
 #include "request_lua.h"
 #include "text.h"
@@ -847,8 +848,10 @@ int request_get_data_lua(lua_State *L)
 int request_get_json_lua(lua_State *L)
 {
     request_check_self(L, "get_json");
+    static const char *const names[] = {"force", "silent", NULL};
     struct exchange *ex = request_check_current(L);
     bool is_forced = false, is_silent = false;
+    keywords_check(L, 2, names, "get_json");
     if (lua_istable(L, 2)) {
         lua_getfield(L, 2, "force");
         lua_getfield(L, 2, "silent");

@@ -9,11 +9,14 @@
 #include "headers_lua.h"
 #include "jinja/jinja.h"
 #include "json.h"
+#include "keywords.h"
+#include "log.h"
 #include "request_lua.h"
 #include "send.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 static const char METATABLE[] = "cflask.Response";
@@ -368,6 +371,9 @@ static int new_lua(lua_State *L)
     lua_settop(L, 2);
     if (!lua_isnil(L, 2))
         luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const names[] = {"status", "headers", "content_type", "mimetype",
+                                        NULL};
+    keywords_check(L, 2, names, "flask.Response");
     struct response *r = response_push(L);
     r->has_default_type = false;
     if (response_push_text(L, 1)) {
@@ -629,9 +635,23 @@ static bool option_integer(lua_State *L, const char *name, int64_t *to)
     return true;
 }
 
+/* Said once in a process: it is in the code. */
+static void warn_of_cookie(const struct cookie *cookie)
+{
+    static bool has_warned;
+    if (has_warned || cookie->is_secure || cookie->samesite.n != 4 ||
+        strncasecmp(cookie->samesite.p, "None", 4) != 0)
+        return;
+    has_warned = true;
+    log_format(LOG_WARNING,
+               "browsers refuse the cookie %.*s: samesite = \"None\" needs secure = true",
+               (int)cookie->name.n, cookie->name.p);
+}
+
 /* Nothing between the first byte of `value` and its end can raise. */
 static void add_cookie(lua_State *L, struct response *r, const struct cookie *cookie)
 {
+    warn_of_cookie(cookie);
     struct buf value = {0};
     struct fault fault;
     int failed = cookie_format(&value, cookie, (int64_t)time(NULL), &fault);

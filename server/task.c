@@ -318,8 +318,18 @@ void task_end(struct task *t)
     t->state = TASK_IDLE;
 }
 
+/* A table without a __tostring tells nothing by its address: its contents do. */
 static int tostring_lua(lua_State *L)
 {
+    if (lua_istable(L, 1) && !luaL_getmetafield(L, 1, "__tostring")) {
+        lua_getglobal(L, "require");
+        lua_pushliteral(L, "cflask.inspect");
+        lua_call(L, 1, 1);
+        lua_getfield(L, -1, "brief");
+        lua_pushvalue(L, 1);
+        lua_call(L, 1, 1);
+        return 1;
+    }
     luaL_tolstring(L, 1, NULL);
     return 1;
 }

@@ -401,4 +401,4 @@ local function new(name, options)
     return self
 end
 
-return {new = new, meta = meta}
+return {new = new, meta = meta, names = meta.__names}

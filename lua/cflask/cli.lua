@@ -154,6 +154,9 @@ local function run(words)
     local command = choose(found)
     if command == "help" then
         io.stdout:write(usage.text(found.command))
+        if found.app and not found.command then
+            io.stdout:write(commands.help_of(found.app))
+        end
         return 0
     end
     return commands[command](found, wrong)

@@ -6,6 +6,7 @@ local core = require "cflask.core"
 local loader = require "cflask.loader"
 local paths = require "cflask.paths"
 local secrets = require "cflask.secrets"
+local traceback = require "cflask.traceback"
 
 local commands = {}
 
@@ -209,12 +210,16 @@ local function print_table(rows)
 end
 
 function commands.routes(found)
+    print_to_log() -- what the app prints while it loads is no part of the list
     local rows = core.json.array(collect(loader.load(found.app), "", {}))
     table.sort(rows, function(a, b)
         if a.endpoint ~= b.endpoint then
             return a.endpoint < b.endpoint
         end
-        return a.rule < b.rule
+        if a.rule ~= b.rule then
+            return a.rule < b.rule
+        end
+        return table.concat(a.methods) < table.concat(b.methods)
     end)
     if found.options.json then
         io.stdout:write(core.json.encode(rows, {indent = 2}), "\n")
@@ -269,7 +274,7 @@ function commands.run_own(app, words)
     end
     local raised, trace
     local function keep(err)
-        raised, trace = err, debug.traceback(tostring(err), 2)
+        raised, trace = err, traceback.handler(err)
     end
     local args, count = {}, #words - 1
     for i = 1, count do
@@ -280,6 +285,23 @@ function commands.run_own(app, words)
         return is_fine and status_of(value) or 1
     end)
     return result, raised, trace
+end
+
+-- What `cflask-lua APP --help` says of the app's own commands: "" when it can't be loaded.
+function commands.help_of(spec)
+    local is_fine, app = pcall(loader.load, spec)
+    local names, widest = {}, 0
+    for name in pairs(is_fine and app._commands or {}) do
+        table.insert(names, name)
+        widest = math.max(widest, #name)
+    end
+    table.sort(names)
+    local lines = {}
+    for i, name in ipairs(names) do
+        lines[i] = ("  %s%s  %s\n"):format(name, (" "):rep(widest - #name),
+                                           app._commands[name].help or "")
+    end
+    return names[1] and ("\nCommands of %s:\n\n%s"):format(app.name, table.concat(lines)) or ""
 end
 
 function commands.own(found, wrong)
@@ -316,7 +338,7 @@ function commands.lua(found, wrong)
         arg[i] = word
     end
     local unpack = table.unpack or unpack
-    local is_fine, trace = xpcall(chunk, debug.traceback, unpack(found.rest))
+    local is_fine, trace = xpcall(chunk, traceback.handler, unpack(found.rest))
     if not is_fine then
         loader.fail("%s", tostring(trace))
     elseif loader.last_run() then

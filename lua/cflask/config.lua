@@ -270,8 +270,23 @@ local function check_proxy_fix(value)
     end
 end
 
+-- Raises for a limit that the server would not start with: none, or 0.
+local function check_limits(settings)
+    for _, option in ipairs(core.option_table()) do
+        local value = rawget(settings, option.key)
+        if value == false and not option.can_be_off then
+            error(("app.config.%s can't be switched off: it must be a positive number"):format(
+                option.key), 0)
+        elseif value == 0 and option.at_start then
+            error(("app.config.%s must be a positive number%s"):format(option.key,
+                option.can_be_off and ", or false for none" or ""), 0)
+        end
+    end
+end
+
 -- Raises, naming the key, when a value has not the type that the server needs.
 function config.check(settings)
+    check_limits(settings)
     for key, kind in pairs(TYPES) do
         local value = rawget(settings, key)
         if value and type(value) ~= kind then

@@ -2,6 +2,8 @@
 -- its traceback in the log. The order of things is Flask's.
 local core = require "cflask.core"
 local errors = require "cflask.errors"
+local shorten = require("cflask.traceback").shorten
+local inspect = require "cflask.inspect"
 local signals = require "cflask.signals"
 
 local handling = {}
@@ -59,10 +61,12 @@ end
 
 -- The error's text and its traceback, which may begin with that text already.
 local function full_text(raised, traceback)
-    local text = tostring(raised)
+    local text = inspect.brief(raised)
     if not traceback or traceback == "" then
         return text
-    elseif traceback:sub(1, #text) == text then
+    end
+    traceback = shorten(traceback)
+    if traceback:sub(1, #text) == text then
         return traceback
     end
     return text .. "\n" .. traceback

@@ -212,4 +212,14 @@ function inspect.text(value, options)
     return (render(state, value, 0))
 end
 
+-- What an error's value says in one line: its tostring, or the contents of a table that has
+-- none, cut short.
+function inspect.brief(value)
+    local meta = debug.getmetatable(value)
+    if type(value) ~= "table" or (type(meta) == "table" and meta.__tostring ~= nil) then
+        return tostring(value)
+    end
+    return inspect.text(value, {width = math.huge, depth = 2, items = 10, length = 200})
+end
+
 return inspect

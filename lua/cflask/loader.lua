@@ -4,6 +4,7 @@ local dotenv = require "cflask.dotenv"
 local misuse = require "cflask.misuse"
 local native = require "cflask.native"
 local paths = require "cflask.paths"
+local traceback = require "cflask.traceback"
 local watched = require "cflask.watched"
 
 local loader = {}
@@ -227,7 +228,7 @@ local function with_traceback(raised)
     if loader.is_failure(raised) then
         return raised
     end
-    local text = debug.traceback(tostring(raised), 2)
+    local text = traceback.handler(raised)
     return setmetatable({text = text, is_wrong_use = false, raised = raised}, Failure)
 end
 

@@ -1,5 +1,8 @@
 -- Tracebacks of the app's code alone: without the frames of these modules and of the C
 -- functions between them.
+local inspect = require "cflask.inspect"
+local misuse = require "cflask.misuse"
+
 local OURS = debug.getinfo(1, "S").short_src:match("^(.*/)") or "\0"
 
 local traceback = {}
@@ -29,24 +32,50 @@ end
 -- A traceback, as of debug.traceback, with the app's frames only; the message alone when
 -- there are none.
 function traceback.shorten(text)
-    local message, rest = text:match("^(.-)\nstack traceback:\n(.*)$")
+    local message, rest = ("\n" .. text):match("^(.-)\nstack traceback:\n(.*)$")
     if not message then
         return text
     end
+    message = message:sub(2)
     local frames = {}
     for line in rest:gmatch("[^\n]+") do
         table.insert(frames, line)
     end
     frames = kept(frames)
+    while frames[1] and frames[#frames]:find("%(%.%.%.tail calls%.%.%.%)") do
+        table.remove(frames)
+    end
+    if frames[1] then -- an app's file has been called by the loader
+        frames[#frames] = frames[#frames]:gsub("in [%a ]*'chunk'$", "in main chunk")
+    end
     if not frames[1] then
         return message
     end
-    return message .. "\nstack traceback:\n" .. table.concat(frames, "\n")
+    return (message ~= "" and message .. "\n" or "") .. "stack traceback:\n"
+        .. table.concat(frames, "\n")
+end
+
+-- A message about a method that is missing, with the name of ours that may have been meant.
+local function with_hint(message)
+    local name = message:match("attempt to call a nil value %(method '([%w_]+)'%)")
+    if not name then
+        return message
+    end
+    local methods = {}
+    for _, module in ipairs{"cflask.app", "cflask.blueprint"} do
+        for _, more in ipairs((package.loaded[module] or {}).names or {}) do
+            for key in pairs(more) do
+                methods[key] = true
+            end
+        end
+    end
+    local near = misuse.nearest(name, methods)
+    return near and near ~= name and message .. "; did you mean :" .. near .. "?" or message
 end
 
 -- The message handler of an xpcall: an error's text with the app's frames.
 function traceback.handler(raised)
-    return traceback.shorten(debug.traceback(tostring(raised), 2))
+    return traceback.shorten(debug.traceback(with_hint(inspect.brief(raised)), 2))
 end
 
 return traceback

@@ -86,6 +86,7 @@ describe("an app's own command", function()
         assert.equal(1, status)
         assert.truthy(output:find("broken command", 1, true))
         assert.truthy(output:find("stack traceback", 1, true))
+        assert.is_nil(output:find("lua/cflask", 1, true), output)
     end)
 
     it("that is unknown is told so", function()
@@ -155,7 +156,45 @@ describe("an app that fails to load", function()
         local output, status = run("routes broken.lua")
         assert.equal(1, status)
         assert.truthy(output:find("broken.lua:2:", 1, true))
-        assert.truthy(output:find("stack traceback", 1, true))
+        assert.truthy(output:find("stack traceback:\n\t[^\n]*broken.lua:2: in main chunk\n$"),
+                      output)
+        assert.is_nil(output:find("lua/cflask", 1, true), output)
+    end)
+
+    it("names what may have been meant", function()
+        write("gett.lua", "require('cflask').Flask('x'):gett('/')")
+        assert.truthy((run("routes gett.lua")):find("did you mean :get?", 1, true))
+        write("python.lua", "require 'flask'")
+        assert.truthy((run("routes python.lua")):find('it is called cflask here', 1, true))
+    end)
+end)
+
+describe("the log", function()
+    it("shows what is in a table that was raised", function()
+        write("tables.lua", [[
+            local app = require("cflask").Flask("x")
+            app:get("/view", function() error{code = 7, why = "because"} end)
+            app:get("/stream", function() return function() error{code = 8} end end)
+            local client = app:test_client()
+            client:get("/view")
+            client:get("/stream")
+        ]])
+        local output = run("lua tables.lua")
+        assert.truthy(output:find('{code = 7, why = "because"}\n', 1, true), output)
+        assert.truthy(output:find("{code = 8}\n", 1, true), output)
+    end)
+
+    it("tells once of a cookie that browsers refuse", function()
+        write("none.lua", [[
+            local flask = require("cflask")
+            for _ = 1, 3 do
+                flask.Response():set_cookie("a", "1", {samesite = "None", secure = true})
+                flask.Response():set_cookie("b", "1", {samesite = "None"})
+            end
+        ]])
+        local output = run("lua none.lua")
+        assert.truthy(output:find("refuse the cookie b: ", 1, true), output)
+        assert.equal(1, select(2, output:gsub("refuse", "")), output)
     end)
 end)
 
@@ -358,8 +397,16 @@ describe("cflask-lua new", function()
 end)
 
 describe("help and version", function()
+    it("lists the app's own commands", function()
+        local output = run("hello.lua --help")
+        assert.truthy(output:find("Commands of hello:\n\n  broken   \n  init-db  makes the tables\n",
+                                  1, true), output)
+        assert.is_nil((run("broken.lua --help")):find("Commands of", 1, true))
+    end)
+
     it("exist for the program and each command", function()
-        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help", "shell --help", "new --help",
+        for _, words in ipairs{"--help", "help", "run --help", "routes --help", "lua --help",
+                               "shell --help", "new --help", "check --help",
                                "test --help", "version --help", "hello.lua --help"} do
             local output, status = run(words)
             assert.equal(0, status)

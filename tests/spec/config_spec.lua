@@ -184,6 +184,22 @@ describe("app.config", function()
 end)
 
 describe("flask.env", function()
+    it("says before the first request which limits can't be switched off", function()
+        for key, value in pairs{MAX_CONNECTIONS = false, SHUTDOWN_TIMEOUT = false,
+                                MAX_HEADER_SIZE = false, HEADER_TIMEOUT = 0} do
+            local app = flask.Flask("shop")
+            app.config[key] = value
+            local client = app:test_client()
+            local is_fine, text = pcall(client.get, client, "/")
+            assert.is_false(is_fine)
+            assert.truthy(tostring(text):find("app.config." .. key, 1, true), text)
+            assert.truthy(tostring(text):find("must be a positive number", 1, true), text)
+        end
+        local app = flask.Flask("shop")
+        app.config:from_mapping{HEADER_TIMEOUT = false, REQUEST_TIMEOUT = false}
+        assert.equal(404, app:test_client():get("/").status_code)
+    end)
+
     it("gives a variable's text, or the default", function()
         core.setenv("SPEC_ENV", "x")
         assert.equal("x", flask.env("SPEC_ENV"))

@@ -18,6 +18,24 @@ local function answer(fn, options, path)
 end
 
 describe("flask.request", function()
+    it("refuses options that its methods have not", function()
+        local app = flask.Flask("shop")
+        app.testing = true
+        app:post("/json", function() return {request:get_json{forced = true}} end)
+        app:get("/args", function() return request.args:to_table{flet = false} end)
+        app:get("/items", function()
+            for _ in request.args:items{multy = true} do break end
+            return ""
+        end)
+        local client = app:test_client()
+        for path, option in pairs{["/args"] = "flat", ["/items"] = "multi", ["/json"] = "force"} do
+            local is_fine, text = pcall(client.open, client, path, {
+                method = path == "/json" and "POST" or "GET"})
+            assert.is_false(is_fine)
+            assert.truthy(tostring(text):find("did you mean " .. option .. "?", 1, true), text)
+        end
+    end)
+
     it("tells where it went", function()
         in_request("/a%20b/c?x=1&y=2", {method = "POST", base_url = "https://shop.test:8443"},
             function()

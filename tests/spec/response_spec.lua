@@ -26,6 +26,12 @@ describe("flask.Response", function()
         assert.equal("text/x;a=b", flask.Response("", {content_type = "text/x;a=b"}).content_type)
     end)
 
+    it("refuses options that it has not", function()
+        local text = failure(function() flask.Response("x", {stats = 3}) end)
+        assert.truthy(text:find('response_spec.lua:%d+: flask.Response has no option "stats"; '
+                                .. "did you mean status%?$"), text)
+    end)
+
     it("can be changed", function()
         local r = flask.Response("x")
         r.status_code = 404

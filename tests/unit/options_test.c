@@ -145,12 +145,15 @@ static void a_limit_may_be_switched_off_where_it_says_so(void **state)
     struct options o;
     struct fault fault;
     assert_int_equal(read_config("{WATCHDOG_TIMEOUT = false}", &o, &fault), 0);
-    assert_true(o.watchdog_timeout == INT64_MAX);
+    assert_true(o.watchdog_timeout == OPTIONS_NEVER);
     assert_int_equal(read_config("{WATCHDOG_TIMEOUT = 1.5}", &o, &fault), 0);
     assert_int_equal(o.watchdog_timeout, 1500);
     assert_int_equal(read_config("{WATCHDOG_TIMEOUT = 0}", &o, &fault), -1);
     assert_int_equal(read_config("{WATCHDOG_TIMEOUT = true}", &o, &fault), -1);
-    assert_int_equal(read_config("{BODY_TIMEOUT = false}", &o, &fault), -1);
+    assert_int_equal(read_config("{BODY_TIMEOUT = false}", &o, &fault), 0);
+    assert_true(o.body_timeout == OPTIONS_NEVER);
+    assert_int_equal(read_config("{SHUTDOWN_TIMEOUT = false}", &o, &fault), -1);
+    assert_int_equal(read_config("{MAX_CONNECTIONS = false}", &o, &fault), -1);
 }
 
 static void the_table_is_complete(void **state)

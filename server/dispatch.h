@@ -32,10 +32,10 @@ struct exchange {
     int error_ref, traceback_ref; /* the error being handled; LUA_NOREF without */
     int dead_ref;     /* debug mode: the coroutine in which it was raised; or LUA_NOREF */
     int error_status; /* or a status that the core raises */
-    bool is_unhandled;  /* no handler took the error: teardown functions see it */
-    bool is_propagated; /* TESTING: the error goes to the test client */
+    bool is_unhandled;   /* no handler took the error: teardown functions see it */
+    bool is_propagated;  /* TESTING: the error goes to the test client */
     bool is_body_failed; /* the error was raised by the streamed body */
-    struct sink *sink;  /* NULL once the answer is out or the client has gone */
+    struct sink *sink;   /* NULL once the answer is out or the client has gone */
     void (*on_end)(struct exchange *ex); /* for the test client, or NULL */
     void *owner;                         /* of on_end */
     uint64_t sent;                       /* bytes of the body given to the sink */

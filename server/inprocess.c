@@ -186,7 +186,8 @@ static bool keeps_context(lua_State *L)
     return keeps;
 }
 
-/* The answer's bytes; true and the error behind them when the streamed body has failed. */
+/* The answer's bytes; true and the error behind them when the streamed body has failed.
+ */
 static int push_result(lua_State *L, struct inprocess *p)
 {
     int n = push_answer(L, p);

@@ -19,9 +19,9 @@ struct str jinja_markup_str(lua_State *L, int index);
    innermost first. Stack of L: text -> text */
 void jinja_add_places(lua_State *L, lua_State *co);
 
-/* Pushes the same as a list of {level=, name=, filename=, line=, source=}: the level of the
-   coroutine's stack at which the template runs, and the whole source. name and filename
-   may be missing. */
+/* Pushes the same as a list of {level=, name=, filename=, line=, source=}: the level of
+   the coroutine's stack at which the template runs, and the whole source. name and
+   filename may be missing. */
 void jinja_push_frames(lua_State *L, lua_State *co);
 
 #endif

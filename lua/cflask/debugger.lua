@@ -345,6 +345,14 @@ local function hint_of(err)
     return nil
 end
 
+-- The path and the query, with the values of secret names hidden.
+local function shown_target()
+    local target = request.full_path:gsub("%?$", "")
+    return (target:gsub("([^?&=]+)=([^&]*)", function(name)
+        return shown.is_secret(name) and name .. "=********" or nil
+    end))
+end
+
 local POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     .. "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -352,7 +360,7 @@ local function page(app, raised, err, text, failure)
     local class, message = class_and_message(raised, err)
     local html = env:get_template("debugger.html"):render{
         class = class, message = message, hint = hint_of(err), text = text,
-        method = request.method, path = (request.full_path:gsub("%?$", "")), app = app.name,
+        method = request.method, path = shown_target(), app = app.name,
         base = debugger.PREFIX, id = failure.id, secret = failure.secret,
         frames = shown_frames(failure.frames, app.root_path), sections = sections(),
         version = core.version,

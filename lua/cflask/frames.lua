@@ -147,19 +147,20 @@ end
 
 -- ## Taking them
 
-local function name_of(info, view)
+-- `is_filter`: a template has called it, under a name that is our own.
+local function name_of(info, view, is_filter)
     if info.func == view then
         return "the view"
     elseif info.what == "main" then
         return "main chunk"
-    elseif info.name and info.namewhat ~= "hook" and info.name ~= "?" then
+    elseif info.name and not is_filter and info.namewhat ~= "hook" and info.name ~= "?" then
         return info.name
     end
     return info.what == "C" and "?" or "function at line " .. info.linedefined
 end
 
-local function lua_frame(co, level, info, view)
-    local frame = {kind = "lua", co = co, level = level, name = name_of(info, view),
+local function lua_frame(co, level, info, view, is_filter)
+    local frame = {kind = "lua", co = co, level = level, name = name_of(info, view, is_filter),
                    path = info.source:match("^@(.*)$") or info.short_src,
                    line = info.currentline, is_ours = info.source:find(OURS) ~= nil}
     frame.lines = excerpt(text_of(info.source), info.currentline)
@@ -276,7 +277,7 @@ function frames.take(co, err, view)
         if info.what == "C" or info.source == "=cflask.jinja" then
             must_close = must_close or select(3, locals_of(co, level))
         else
-            local frame, is_open = lua_frame(co, level, info, view)
+            local frame, is_open = lua_frame(co, level, info, view, templates[level + 1] ~= nil)
             must_close = must_close or is_open
             table.insert(list, frame)
         end

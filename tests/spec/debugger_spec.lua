@@ -90,12 +90,13 @@ describe("The page of an error in debug mode", function()
         app:get("/login", function() flask.session.user_id = "u-77" return "ok" end)
         local client = app:test_client()
         client:get("/login")
-        local page = page_of(client, "/?q=cheese", {headers = {Authorization = "Bearer abc",
+        local page = page_of(client, "/?q=cheese&access_token=t0ken", {headers = {Authorization = "Bearer abc",
                                                                ["X-Kind"] = "green"}})
         assert.is_true(has(page.text, "cheese"))
         assert.is_true(has(page.text, "green"))
         assert.is_true(has(page.text, "u-77"))
         assert.falsy(page.text:find("Bearer abc", 1, true))
+        assert.falsy(page.text:find("t0ken", 1, true))
         assert.falsy(page.text:find("session=", 1, true))
         local r = client:post("/", {form = {colour = "red", password = "pw-1"}})
         assert.is_true(has(r.text, "red"))
@@ -248,6 +249,7 @@ describe("Template frames", function()
         end
         assert.same({"item.html:2", "page.html:3", "layout.html:2"}, seen)
         assert.equal("lua", r.json.traceback[1].kind)
+        assert.truthy(r.json.traceback[1].name:find("^function at line %d+$"))
         assert.equal("the view (it has returned)", r.json.traceback[#r.json.traceback].name)
     end)
 

@@ -1,9 +1,11 @@
 """The debugger's guard on a real port: the PIN, Host, Origin, and how an evaluation ends."""
 import json
+import os
 import re
+import signal
 
 from reload import Folder
-from wire import case, check, equal
+from wire import await_true, case, check, equal
 
 APP = """
 local flask = require "cflask"
@@ -118,6 +120,21 @@ def _(t):
     answer = page.evaluate("answer")
     equal(answer.status, 410, "an evaluation in a failed request of the former app")
     check(b"isn't kept any more" in answer.body, "%r", answer.body)
+
+
+@case("the debugger's PIN and the count of wrong ones outlive a worker that crashes")
+def _(t):
+    page = Page(t)
+    for _ in range(10):
+        page.post("pin", pin="1")
+    server = page.folder.server
+    old = server.worker()
+    os.kill(old, signal.SIGKILL)
+    await_true(lambda: server.workers() not in ([], [old]), 10, "no new worker")
+    page.folder.client = t.connect(server)
+    page.load()
+    answer = page.post("pin", pin=page.pin.group(1))
+    check(b"locked" in answer.body, "%r", answer.body)
 
 
 @case("in production there is no debugger, and no PIN")

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,14 @@ static enum log_level least = LOG_INFO;
 static int access_is_on;
 
 static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+
+static const char *const colours[] = {"\033[2m", "\033[32m", "\033[33m", "\033[31m"};
+
+bool log_has_colours(int fd)
+{
+    const char *off = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(fd) && !(off && *off) && !(terminal && strcmp(terminal, "dumb") == 0);
+}
 
 void log_set_level(enum log_level level)
 {
@@ -86,7 +95,9 @@ static void log_record(enum log_level level, struct str text)
         return;
     struct buf record = {0};
     add_time(&record, "[%Y-%m-%d %H:%M:%S %z] ");
-    buf_addf(&record, "%s in app: ", names[level]);
+    bool is_coloured = log_has_colours(STDERR_FILENO);
+    buf_addf(&record, "%s%s%s in app: ", is_coloured ? colours[level] : "", names[level],
+             is_coloured ? "\033[0m" : "");
     add_clean(&record, text, false);
     write_out(&record);
 }

@@ -3,6 +3,7 @@
 #define LOG_H
 
 #include "base/lua_compat.h"
+#include <stdbool.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
@@ -14,6 +15,10 @@ struct exchange;
 void log_text(enum log_level level, const char *text);
 void log_format(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether what is written there is for a terminal that shows colours: NO_COLOR and a TERM
+   of "dumb" say that it shows none. */
+bool log_has_colours(int fd);
 
 /* What is below `level` is not written. LOG_INFO until set. */
 void log_set_level(enum log_level level);

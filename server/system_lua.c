@@ -1,6 +1,7 @@
 /* The process and its files, as far as the command line and the loader need them. */
 #include "system_lua.h"
 
+#include "log.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -199,6 +200,13 @@ static int isatty_lua(lua_State *L)
     return 1;
 }
 
+/* has_colours(fd) -> whether it is a terminal that shows them */
+static int has_colours(lua_State *L)
+{
+    lua_pushboolean(L, log_has_colours((int)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
 void system_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"getcwd", getcwd_lua},
@@ -210,6 +218,7 @@ void system_open(lua_State *L)
                                          {"getenv", getenv_lua},
                                          {"setenv", setenv_lua},
                                          {"isatty", isatty_lua},
+                                         {"has_colours", has_colours},
                                          {"list_dir", list_dir},
                                          {"make_folder", make_folder},
                                          {"append_private", append_private},

@@ -1,6 +1,7 @@
 -- The command line: words and options become a call of one of the commands.
 local broken = require "cflask.broken"
 local commands = require "cflask.commands"
+local core = require "cflask.core"
 local loader = require "cflask.loader"
 local misuse = require "cflask.misuse"
 local usage = require "cflask.usage"
@@ -163,7 +164,11 @@ local function run(words)
 end
 
 local function complain(text)
-    io.stderr:write("cflask-lua: ", text, "\n")
+    local message, rest = text:match("^([^\n]*)(.*)$")
+    if core.has_colours(2) then
+        message = "\27[31m" .. message .. "\27[0m"
+    end
+    io.stderr:write("cflask-lua: ", message, rest, "\n")
 end
 
 -- What xpcall makes of an error: ours as they are, others with their traceback.

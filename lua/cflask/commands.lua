@@ -79,6 +79,7 @@ local function serve(app, options, wrong, why)
     local settings = settings_of(app, options, wrong)
     settings.is_broken, settings.error = why ~= nil, why
     function settings.on_listening(url)
+        url = core.has_colours(2) and "\27[1;36m" .. url .. "\27[0m" or url
         io.stderr:write(("cflask-lua %s serves %s on %s (%sCtrl-C ends)\n"):format(
             core.version, app.name, url, settings.debug and "debug mode, " or ""))
         if settings.debug then

@@ -250,11 +250,6 @@ local function names_of(app)
     return names
 end
 
-local function wants_colours()
-    local off, kind = core.getenv("NO_COLOR"), core.getenv("TERM")
-    return core.isatty(1) and (off == nil or off == "") and kind ~= "dumb"
-end
-
 local function greeting(app, names)
     local list = {}
     for name in pairs(names) do
@@ -270,7 +265,7 @@ end
 -- Returns the exit status: 0, or 1 when a line of a script has failed.
 function Shell.start(app)
     local self = setmetatable({is_terminal = core.isatty(0)}, Shell)
-    self.colours = wants_colours()
+    self.colours = core.has_colours(1)
     self.within = testing.hold_request(app, "/", {base_url = base_url(app)})
     local names
     self.within(function()

@@ -361,6 +361,7 @@ typedef struct cflask_api {
            static void on_time(int what, void *arg)
            {
                struct pause *p = arg;
+               (void)what;
                api->wake(p->wait);
            }
 

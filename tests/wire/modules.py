@@ -149,6 +149,56 @@ def write(folder, name, contents):
     return path
 
 
+# ---- the samples of the documents ----
+
+def build(folder, name, source):
+    flags = subprocess.check_output(["pkg-config", "--cflags", LUA], text=True).split()
+    run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-I" + HEADERS] +
+        flags + [write(folder, name + ".c", source), "-o", os.path.join(folder, name + ".so")])
+
+
+@case("README's C module builds and answers", waits=True)
+def readme_sample(t):
+    folder = new_folder(t)
+    with open(os.path.join(TOP, "README.md")) as file:
+        build(folder, "greet", re.search(r"^```c\n(.*?)^```$", file.read(), re.M | re.S).group(1))
+    write(folder, "app.lua", 'local app = require("cflask").Flask(...)\n'
+          'app:get("/hello", require("greet").hello)\nreturn app\n')
+    server = t.serve(app=os.path.join(folder, "app.lua"))
+    equal(t.get(b"/hello?name=Ada", server).body, b"Ada", "the answer")
+
+
+@case("the samples of cflask.h build and answer: a view, a wait for a timer, work on a thread",
+      waits=True)
+def header_samples(t):
+    folder = new_folder(t)
+    with open(os.path.join(HEADERS, "cflask.h")) as file:
+        header = file.read()
+    first = re.search(r"^       #include <cflask.h>\n.*?^       int luaopen_greet.*?^       }",
+                      header, re.M | re.S).group(0)
+    pause = re.search(r"^           struct pause \{.*?return api->park.*?^           }",
+                      header, re.M | re.S).group(0)
+    adding = re.search(r"^           struct sum \{.*?return api->offload.*?^           }",
+                       header, re.M | re.S).group(0)
+    cancel = ("static void cancel(void *arg) { struct pause *p = arg; "
+              "api->event_free(p->timer); p->timer = NULL; }\n")
+    pause = re.sub(r"(?=^           static const cflask_waiting)", cancel, pause, flags=re.M)
+    build(folder, "greet", first)
+    build(folder, "waits", "#include <cflask.h>\n#include <stdlib.h>\n"
+          "static const cflask_api *api;\n" + pause + "\n" + adding +
+          "\nint luaopen_waits(lua_State *L) { api = cflask_open(L, CFLASK_ABI);"
+          " lua_newtable(L); api->push_waiting(L, pause_lua); lua_setfield(L, -2, \"pause\");"
+          " api->push_waiting(L, sum_lua); lua_setfield(L, -2, \"sum\"); return 1; }\n")
+    write(folder, "app.lua", 'local app = require("cflask").Flask(...)\n'
+          'local waits = require "waits"\n'
+          'app:get("/hello", require("greet").hello)\n'
+          'app:get("/waits", function() waits.pause(0.01)\n'
+          '    return ("%d"):format(waits.sum(1000)) end)\nreturn app\n')
+    server = t.serve(app=os.path.join(folder, "app.lua"))
+    equal(t.get(b"/hello?name=Bo", server).body, b"Bo", "the answer of the view")
+    equal(t.get(b"/waits", server).body, b"500500", "the answer of what waits")
+
+
 # ---- refusals ----
 
 def refusal(folder):

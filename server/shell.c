@@ -154,7 +154,7 @@ static char *prompt(EditLine *edit)
 
 /* The Tab key. complete(text before the cursor) is called protected: libedit's frames are
    below. */
-static unsigned char complete(EditLine *edit, int key)
+static unsigned char complete(EditLine *edit, wint_t key)
 {
     (void)key;
     lua_State *L = s.L;
@@ -201,7 +201,7 @@ static void open_editor(void)
     el_set(s.edit, EL_SIGNAL, 1);
     el_set(s.edit, EL_HIST, history, s.history);
     el_wset(s.edit, EL_GETCFN, read_key);
-    el_set(s.edit, EL_ADDFN, "cflask-complete", "Completes a name", complete);
+    el_wset(s.edit, EL_ADDFN, L"cflask-complete", L"Completes a name", complete);
     el_set(s.edit, EL_BIND, "^I", "cflask-complete", NULL);
     el_set(s.edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(s.edit, NULL); /* ~/.editrc */

@@ -11,7 +11,7 @@ static const char METATABLE[] = "cflask.headers";
 static struct response *check(lua_State *L, int index)
 {
     luaL_checkudata(L, index, METATABLE);
-    lua_getiuservalue(L, index, 1);
+    luax_getuserobject(L, index);
     struct response *r = response_check(L, -1);
     lua_pop(L, 1); /* the proxy keeps it alive */
     return r;
@@ -22,7 +22,7 @@ void headers_push(lua_State *L, int index)
     index = lua_absindex(L, index);
     lua_newuserdatauv(L, 0, 1);
     lua_pushvalue(L, index);
-    lua_setiuservalue(L, -2, 1);
+    luax_setuserobject(L, -2);
     luaL_setmetatable(L, METATABLE);
 }
 
@@ -122,7 +122,8 @@ static bool push_known(lua_State *L, const struct response *r, struct str name)
     if (!str_ieq(name, STR("Content-Length")) || r->kind == RESPONSE_STREAM)
         return false;
     lua_Integer n = (lua_Integer)(r->kind == RESPONSE_FILE ? r->length : r->text.n);
-    lua_pushfstring(L, "%I", (LUAI_UACINT)n);
+    lua_pushinteger(L, n);
+    lua_tostring(L, -1);
     return true;
 }
 

@@ -27,7 +27,7 @@ void upload_push(lua_State *L, struct exchange *ex, uint64_t offset, uint64_t le
     lua_insert(L, -2);
     lua_pushinteger(L, (lua_Integer)length);
     lua_setfield(L, -2, "size");
-    lua_setiuservalue(L, -2, 1);
+    luax_setuservalue(L, -2);
     luaL_setmetatable(L, METATABLE);
 }
 
@@ -233,7 +233,7 @@ static int index_lua(lua_State *L)
     lua_rawget(L, lua_upvalueindex(1));
     if (!lua_isnil(L, -1))
         return 1;
-    lua_getiuservalue(L, 1, 1);
+    luax_getuservalue(L, 1);
     lua_pushvalue(L, 2);
     lua_rawget(L, -2);
     return 1;
@@ -242,7 +242,7 @@ static int index_lua(lua_State *L)
 static int tostring_lua(lua_State *L)
 {
     check(L);
-    lua_getiuservalue(L, 1, 1);
+    luax_getuservalue(L, 1);
     lua_getfield(L, -1, "filename");
     lua_pushfstring(L, "file %s", lua_tostring(L, -1) ? lua_tostring(L, -1) : "(body)");
     return 1;

@@ -23,9 +23,14 @@
 #define LUAX_REUSES_THREADS  1
 
 /* The one Lua value that goes with a userdata (made with lua_newuserdatauv(L, size, 1));
-   it must be a table, and is read only after it was set. */
-#define luax_setuservalue(L, i) lua_setiuservalue(L, i, 1)
-#define luax_getuservalue(L, i) lua_getiuservalue(L, i, 1)
+   it must be a table, and is read only after it was set. With luax_setuserobject it may
+   be any value. */
+#define luax_setuservalue(L, i)  lua_setiuservalue(L, i, 1)
+#define luax_getuservalue(L, i)  lua_getiuservalue(L, i, 1)
+#define luax_setuserobject(L, i) lua_setiuservalue(L, i, 1)
+#define luax_getuserobject(L, i) lua_getiuservalue(L, i, 1)
+
+#define luax_openlibs luaL_openlibs
 
 /* Yields the n values on top. The coroutine is then resumed with a boolean and values:
    they are what the C function that returns this call returns; false raises the one
@@ -50,10 +55,11 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
     return stream->closef ? stream->f : NULL;
 }
 
-#else /* LuaJIT: Lua 5.1's API, with some of 5.2's */
+#else /* LuaJIT: Lua 5.1's API, with some of 5.2's; what is longer is in lua_compat.c */
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #define LUAX_HAS_HOOKS     0
 #define LUA_OK             0
@@ -72,6 +78,77 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #define luax_yield_for_outcome  lua_yield
 #define LUA_MAXINTEGER          INT64_MAX
 #define LUA_MININTEGER          INT64_MIN
+#define LUA_LOADED_TABLE        "_LOADED"
+#define luaL_argexpected(L, is, arg, name)                                               \
+    ((void)((is) || luaL_argerror(L, arg, name " expected")))
+
+/* The standard libraries, and of what apps use: table.unpack, table.pack, a pairs that
+   asks __pairs, package.searchers. */
+void luax_openlibs(lua_State *L);
+
+/* As in Lua 5.4, but that the message of an error in __tostring may differ. */
+const char *luax_tolstring(lua_State *L, int i, size_t *n);
+#define luaL_tolstring      luax_tolstring
+void luax_getsubtable(lua_State *L, int i, const char *key);
+#define luaL_getsubtable    luax_getsubtable
+void luax_requiref(lua_State *L, const char *name, lua_CFunction open, int is_global);
+#define luaL_requiref       luax_requiref
+
+/* Nothing in Lua 5.1 leads from a coroutine to the state's main thread: it is kept where
+   Lua 5.4 has it. luaL_ref counts on from there. */
+#define LUA_RIDX_MAINTHREAD 1
+static inline lua_State *luax_newstate(void)
+{
+    lua_State *L = luaL_newstate();
+    if (L) {
+        lua_pushthread(L);
+        lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    }
+    return L;
+}
+#define luaL_newstate       luax_newstate
+
+/* Buffers that take pieces of any size: those of Lua 5.1 take 8 kB. As in Lua 5.4, one
+   slot of the stack belongs to the buffer until luaL_pushresult. */
+struct luax_buffer {
+    lua_State *L;
+    char *p;
+    size_t n, size;
+    int slot; /* holds nil, or the userdata in which the text is */
+    char first[1024];
+};
+
+void luax_buffinit(lua_State *L, struct luax_buffer *b);
+char *luax_prepare(struct luax_buffer *b, size_t n);
+void luax_addvalue(struct luax_buffer *b);
+void luax_pushresult(struct luax_buffer *b);
+
+static inline void luax_addlstring(struct luax_buffer *b, const char *s, size_t n)
+{
+    if (n)
+        memcpy(luax_prepare(b, n), s, n);
+    b->n += n;
+}
+
+static inline char *luax_buffinitsize(lua_State *L, struct luax_buffer *b, size_t n)
+{
+    luax_buffinit(L, b);
+    return luax_prepare(b, n);
+}
+
+#undef luaL_addchar
+#undef luaL_addsize
+#define luaL_Buffer               struct luax_buffer
+#define luaL_buffinit             luax_buffinit
+#define luaL_buffinitsize         luax_buffinitsize
+#define luaL_prepbuffsize         luax_prepare
+#define luaL_addchar(b, c)        ((void)(*luax_prepare(b, 1) = (c), (b)->n++))
+#define luaL_addsize(b, more)     ((void)((b)->n += (more)))
+#define luaL_addlstring           luax_addlstring
+#define luaL_addstring(b, s)      luax_addlstring(b, s, strlen(s))
+#define luaL_addvalue             luax_addvalue
+#define luaL_pushresult           luax_pushresult
+#define luaL_pushresultsize(b, s) (luaL_addsize(b, s), luax_pushresult(b))
 
 static inline int luax_resume(lua_State *co, lua_State *from, int nargs, int *nresults)
 {
@@ -85,7 +162,7 @@ static inline int luax_absindex(lua_State *L, int i)
 {
     return i > 0 || i <= LUA_REGISTRYINDEX ? i : lua_gettop(L) + i + 1;
 }
-#define lua_absindex            luax_absindex
+#define lua_absindex              luax_absindex
 
 /* LuaJIT has one kind of number; what has no fraction and fits counts as an integer. */
 static inline int luax_isinteger(lua_State *L, int i)
@@ -95,7 +172,7 @@ static inline int luax_isinteger(lua_State *L, int i)
     lua_Number n = lua_tonumber(L, i);
     return n == floor(n) && fabs(n) <= 9007199254740992.0;
 }
-#define lua_isinteger           luax_isinteger
+#define lua_isinteger             luax_isinteger
 
 static inline int luax_rawgetp(lua_State *L, int i, const void *p)
 {
@@ -104,7 +181,7 @@ static inline int luax_rawgetp(lua_State *L, int i, const void *p)
     lua_rawget(L, i);
     return lua_type(L, -1);
 }
-#define lua_rawgetp             luax_rawgetp
+#define lua_rawgetp               luax_rawgetp
 
 static inline void luax_rawsetp(lua_State *L, int i, const void *p)
 {
@@ -113,9 +190,26 @@ static inline void luax_rawsetp(lua_State *L, int i, const void *p)
     lua_insert(L, -2);
     lua_rawset(L, i);
 }
-#define lua_rawsetp             luax_rawsetp
+#define lua_rawsetp               luax_rawsetp
 
 #define lua_newuserdatauv(L, size, n) lua_newuserdata(L, size)
+
+/* An environment must be a table: other values stand in one. */
+static inline void luax_setuserobject(lua_State *L, int i)
+{
+    i = luax_absindex(L, i);
+    lua_createtable(L, 1, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 1);
+    lua_setfenv(L, i);
+}
+
+static inline void luax_getuserobject(lua_State *L, int i)
+{
+    lua_getfenv(L, i);
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+}
 
 #endif
 

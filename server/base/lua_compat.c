@@ -1,0 +1,123 @@
+/* What LuaJIT lacks of Lua 5.4's library for C, and of what apps may call. */
+#include "base/lua_compat.h"
+
+#if LUA_VERSION_NUM < 504
+
+/* Text that is compiled, for a pairs in C would end traces. */
+static const char LIBRARY[] =
+    "local raw_pairs, metatable, type, rawget = pairs, debug.getmetatable, type, rawget\n"
+    "function pairs(object)\n"
+    "    local meta = metatable(object)\n"
+    "    local method = meta and rawget(meta, '__pairs')\n"
+    "    if not method then return raw_pairs(object) end\n"
+    "    local step, state, first = method(object)\n"
+    "    return step, state, first\n"
+    "end\n"
+    "local select, unpack = select, unpack\n"
+    "table.unpack = unpack\n"
+    "function table.pack(...) return {n = select('#', ...), ...} end\n"
+    "package.searchers = package.loaders\n";
+
+void luax_openlibs(lua_State *L)
+{
+    luaL_openlibs(L);
+    if (luaL_loadbuffer(L, LIBRARY, sizeof LIBRARY - 1, "=[luajit]") != LUA_OK)
+        lua_error(L);
+    lua_call(L, 0, 0);
+}
+
+const char *luax_tolstring(lua_State *L, int i, size_t *n)
+{
+    i = luax_absindex(L, i);
+    if (luaL_callmeta(L, i, "__tostring")) {
+        if (!lua_isstring(L, -1))
+            luaL_error(L, "'__tostring' must return a string");
+        return lua_tolstring(L, -1, n);
+    }
+    if (lua_type(L, i) == LUA_TSTRING || lua_type(L, i) == LUA_TNUMBER)
+        lua_pushvalue(L, i);
+    else if (lua_isboolean(L, i))
+        lua_pushstring(L, lua_toboolean(L, i) ? "true" : "false");
+    else if (lua_isnil(L, i))
+        lua_pushliteral(L, "nil");
+    else
+        lua_pushfstring(L, "%s: %p", luaL_typename(L, i), lua_topointer(L, i));
+    return lua_tolstring(L, -1, n);
+}
+
+void luax_getsubtable(lua_State *L, int i, const char *key)
+{
+    i = luax_absindex(L, i);
+    lua_getfield(L, i, key);
+    if (lua_istable(L, -1))
+        return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, i, key);
+}
+
+void luax_requiref(lua_State *L, const char *name, lua_CFunction open, int is_global)
+{
+    luax_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, name);
+    if (!lua_toboolean(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushcfunction(L, open);
+        lua_pushstring(L, name);
+        lua_call(L, 1, 1);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, name);
+    }
+    lua_remove(L, -2);
+    if (is_global) {
+        lua_pushvalue(L, -1);
+        lua_setglobal(L, name);
+    }
+}
+
+/* ---- buffers ---- */
+
+void luax_buffinit(lua_State *L, struct luax_buffer *b)
+{
+    lua_pushnil(L);
+    b->L = L;
+    b->p = b->first;
+    b->n = 0;
+    b->size = sizeof b->first;
+    b->slot = lua_gettop(L);
+}
+
+/* Room for n more bytes; the buffer grows by luaL_addsize alone. */
+char *luax_prepare(struct luax_buffer *b, size_t n)
+{
+    if (b->size - b->n >= n)
+        return b->p + b->n;
+    if (n > SIZE_MAX / 2 - b->n)
+        luaL_error(b->L, "buffer too large");
+    size_t size = b->n + n > 2 * b->size ? b->n + n : 2 * b->size;
+    char *p = lua_newuserdata(b->L, size);
+    memcpy(p, b->p, b->n);
+    b->p = p;
+    b->size = size;
+    lua_replace(b->L, b->slot);
+    return b->p + b->n;
+}
+
+/* stack: ..., value -> ... */
+void luax_addvalue(struct luax_buffer *b)
+{
+    size_t n;
+    const char *s = lua_tolstring(b->L, -1, &n);
+    luax_addlstring(b, s, n);
+    lua_pop(b->L, 1);
+}
+
+/* stack: ..., slot -> ..., text */
+void luax_pushresult(struct luax_buffer *b)
+{
+    lua_pushlstring(b->L, b->p, b->n);
+    lua_replace(b->L, b->slot);
+}
+
+#endif

@@ -285,8 +285,9 @@ typedef struct cflask_api {
     int (*abort)(lua_State *L, int status, const char *description);
 
     /* Pushes a function that Lua takes for a view and that calls `view` with the request
-       and the place of a new response on L's stack. 0: the response is the answer. A
-       status from 400 to 599: that error is raised.
+       and the place of a new response on L's stack: for the functions above only, as what
+       stands there may be no Lua object. 0: the response is the answer. A status from 400
+       to 599: that error is raised.
 
            static int hello(lua_State *L, cflask_request *request, int response)
            {

@@ -183,12 +183,21 @@ static enum verdict call_view(struct exchange *ex, lua_State *co)
     return CALL;
 }
 
+bool exchange_is_in_view(const struct exchange *ex, lua_State *L)
+{
+    lua_Debug caller;
+    return ex->stage == VIEW && L == ex->task.co && !lua_getstack(L, 1, &caller);
+}
+
 /* What a view, a before_request function or an error handler returned is on the stack. */
 static void took_view(struct exchange *ex, lua_State *co)
 {
     if (lua_gettop(co) == 1 && lua_type(co, 1) == LUA_TSTRING) {
         response_set_text(co, &ex->quick, 1);
         ex->answer = &ex->quick;
+        lua_settop(co, 0);
+    } else if (lua_gettop(co) == 1 && lua_touserdata(co, 1) == &ex->quick) {
+        ex->answer = &ex->quick; /* a view in C has filled it */
         lua_settop(co, 0);
     }
     go_to(ex, MAKE);

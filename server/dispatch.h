@@ -64,6 +64,10 @@ void exchange_route(struct exchange *ex);
    loop and gives the exchange back in the end. The answer goes to the sink. */
 void dispatch_request(struct exchange *ex);
 
+/* Whether the C function that L runs is the view itself, called by no Lua code: then it
+   may fill ex->quick and return that as a light userdata. */
+bool exchange_is_in_view(const struct exchange *ex, lua_State *L);
+
 /* The client has taken what was sent: a stream or a large body goes on. */
 void exchange_drained(struct exchange *ex);
 

@@ -16,6 +16,16 @@ static void raise(lua_State *L, const struct fault *fault)
     luaL_error(L, "%s", fault->message);
 }
 
+/* The response at that place: an object of Lua's; or, in a view that was called by no Lua
+   code, the exchange's own. */
+static struct response *check(lua_State *L, int index)
+{
+    struct exchange *ex = lua_islightuserdata(L, index) ? request_current() : NULL;
+    if (ex && lua_touserdata(L, index) == &ex->quick)
+        return &ex->quick;
+    return response_check(L, index);
+}
+
 /* Its type is text/html until another is set. */
 static void push_response(lua_State *L)
 {
@@ -25,7 +35,7 @@ static void push_response(lua_State *L)
 
 static void set_status(lua_State *L, int response, int status)
 {
-    struct response *r = response_check(L, response);
+    struct response *r = check(L, response);
     if (response_set_status(r, status) < 0)
         luaL_error(L, "%d is no status: it must be from 200 to 999", status);
 }
@@ -33,7 +43,7 @@ static void set_status(lua_State *L, int response, int status)
 static void set_header(lua_State *L, int response, const char *name, cflask_str value)
 {
     struct fault fault;
-    struct response *r = response_check(L, response);
+    struct response *r = check(L, response);
     if (response_set_field(r, str_from(name), slice(value), &fault) < 0)
         raise(L, &fault);
 }
@@ -41,7 +51,7 @@ static void set_header(lua_State *L, int response, const char *name, cflask_str 
 static void add_header(lua_State *L, int response, const char *name, cflask_str value)
 {
     struct fault fault;
-    struct response *r = response_check(L, response);
+    struct response *r = check(L, response);
     if (response_add_field(r, str_from(name), slice(value), &fault) < 0)
         raise(L, &fault);
 }
@@ -54,7 +64,7 @@ static void set_type(lua_State *L, struct response *r, const char *type)
 
 static void set_string(lua_State *L, int response, const char *type, int text)
 {
-    struct response *r = response_check(L, response);
+    struct response *r = check(L, response);
     luaL_checktype(L, text, LUA_TSTRING);
     text = lua_absindex(L, text);
     set_type(L, r, type);
@@ -63,21 +73,19 @@ static void set_string(lua_State *L, int response, const char *type, int text)
 
 static void set_text(lua_State *L, int response, const char *type, cflask_str text)
 {
-    response = lua_absindex(L, response);
-    response_check(L, response);
-    luaL_checkstack(L, 4, "set_text");
-    lua_pushlstring(L, text.p ? text.p : "", text.n);
-    set_string(L, response, type, -1);
-    lua_pop(L, 1);
+    struct response *r = check(L, response);
+    set_type(L, r, type);
+    if (response_copy_text(L, r, slice(text)) < 0)
+        luaL_error(L, "out of memory");
 }
 
 /* The descriptor is the response's first of all: then nothing can lose it. */
 static void set_file(lua_State *L, int response, const char *type, int fd,
                      uint64_t offset, uint64_t length)
 {
-    if (!response_is(L, response))
+    if (!response_is(L, response) && !lua_islightuserdata(L, response))
         close(fd);
-    struct response *r = response_check(L, response);
+    struct response *r = check(L, response);
     response_set_file(L, r, fd, offset, length);
     set_type(L, r, type);
 }
@@ -92,9 +100,13 @@ static int abort_request(lua_State *L, int status, const char *description)
 static int call_view(lua_State *L)
 {
     cflask_view view = (cflask_view)module_upvalue(L);
-    push_response(L);
+    struct exchange *ex = request_check_current(L);
+    if (exchange_is_in_view(ex, L))
+        lua_pushlightuserdata(L, &ex->quick);
+    else
+        push_response(L);
     int response = lua_gettop(L);
-    int status = view(L, (cflask_request *)request_check_current(L), response);
+    int status = view(L, (cflask_request *)ex, response);
     if (status != 0)
         return request_raise(L, status, NULL);
     lua_pushvalue(L, response);

@@ -200,6 +200,16 @@ void response_set_text(lua_State *L, struct response *r, int index)
     r->text.p = lua_tolstring(L, index, &r->text.n);
 }
 
+int response_copy_text(lua_State *L, struct response *r, struct str text)
+{
+    drop_body(L, r);
+    struct str copy = arena_copy(&r->arena, text);
+    if (!copy.p)
+        return -1;
+    r->text = copy;
+    return 0;
+}
+
 void response_set_stream(lua_State *L, struct response *r, int index)
 {
     lua_pushvalue(L, index);

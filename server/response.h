@@ -71,6 +71,9 @@ int response_set_status_line(struct response *r, struct str line, struct fault *
 void response_set_text(lua_State *L, struct response *r, int index);
 void response_set_stream(lua_State *L, struct response *r, int index);
 
+/* Makes a copy of the bytes the body. -1 when memory is out: the body is empty then. */
+int response_copy_text(lua_State *L, struct response *r, struct str text);
+
 /* Makes a file's part the body; the descriptor is the response's from now on. */
 void response_set_file(lua_State *L, struct response *r, int fd, uint64_t offset,
                        uint64_t length);

@@ -88,18 +88,20 @@ static bool is_text(struct str type)
     return ends_with(type, STR("+xml"));
 }
 
+/* Without a Lua string where the type is as short as types are. */
 void response_set_mimetype(lua_State *L, struct response *r, struct str type)
 {
-    lua_pushlstring(L, type.p, type.n);
-    if (is_text(type) && !memmem(type.p, type.n, "charset=", 8))
-        lua_pushliteral(L, "; charset=utf-8");
-    else
-        lua_pushliteral(L, "");
-    lua_concat(L, 2);
-    struct str value;
-    value.p = lua_tolstring(L, -1, &value.n);
-    set_field(L, r, STR("Content-Type"), value);
-    lua_pop(L, 1);
+    const struct str charset = STR("; charset=utf-8");
+    char value[128];
+    if (!is_text(type) || memmem(type.p, type.n, "charset=", 8)) {
+        set_field(L, r, STR("Content-Type"), type);
+        return;
+    }
+    if (type.n > sizeof value - charset.n)
+        luaL_error(L, "a media type is too long");
+    memcpy(value, type.p, type.n);
+    memcpy(value + type.n, charset.p, charset.n);
+    set_field(L, r, STR("Content-Type"), (struct str){value, type.n + charset.n});
 }
 
 /* ---- from values to a response ---- */
@@ -322,13 +324,18 @@ int response_wrap_quick(lua_State *L)
             return raise(L, &fault);
     if (from->has_default_type && !response_field(from, STR("Content-Type")))
         set_field(L, r, STR("Content-Type"), STR("text/html; charset=utf-8"));
+    ex->answer = NULL;
+    if (from->kind == RESPONSE_FILE) {
+        response_set_file(L, r, from->fd, from->offset, from->length);
+        from->fd = -1;
+        return 1;
+    }
     if (from->text_ref != LUA_NOREF) /* the view's own string: no copy */
         lua_rawgeti(L, LUA_REGISTRYINDEX, from->text_ref);
     else
         lua_pushlstring(L, from->text.p, from->text.n);
     response_set_text(L, r, lua_gettop(L));
     lua_pop(L, 1);
-    ex->answer = NULL;
     return 1;
 }
 

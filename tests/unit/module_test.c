@@ -319,6 +319,70 @@ static int teapot(lua_State *co, cflask_request *request, int response)
     return api->arg(request, "fails").p ? 418 : 0;
 }
 
+static int file_view(lua_State *co, cflask_request *request, int response)
+{
+    (void)request;
+    api->set_status(co, response, 202);
+    api->set_file(co, response, "text/plain",
+                  open("tests/unit/run", O_RDONLY | O_CLOEXEC), 2, 9);
+    return 0;
+}
+
+static int broken_view(lua_State *co, cflask_request *request, int response)
+{
+    (void)request;
+    file_view(co, request, response);
+    api->set_header(co, response, "X-Left", cflask_text("over"));
+    return luaL_error(co, "it breaks");
+}
+
+/* Called as the view itself, from Lua, as an error handler, with hooks and without. */
+static void views_are_called_by_all(void **state)
+{
+    (void)state;
+    api->push_view(L, teapot);
+    lua_setglobal(L, "teapot");
+    api->push_view(L, file_view);
+    lua_setglobal(L, "file_view");
+    api->push_view(L, broken_view);
+    lua_setglobal(L, "broken_view");
+    run_chunk(
+        "local flask = require('cflask')\n"
+        "for _, has_hook in ipairs{false, true} do\n"
+        "    local app = flask.Flask('a')\n"
+        "    app:get('/view', teapot)\n"
+        "    app:get('/called', function() return teapot() end)\n"
+        "    app:get('/made', function() return flask.make_response(teapot(), 203) end)\n"
+        "    app:get('/in', function()\n"
+        "        local r = coroutine.wrap(teapot)() r.data = r.data .. '!' return r "
+        "end)\n"
+        "    app:get('/file', file_view)\n"
+        "    app:get('/broken', broken_view)\n"
+        "    app:errorhandler(404, teapot)\n"
+        "    if has_hook then\n"
+        "        app:after_request(function(r) r.headers['X-Seen'] = r.status end)\n"
+        "    end\n"
+        "    local client = app:test_client()\n"
+        "    local function is(path, status, text)\n"
+        "        local r = client:get(path)\n"
+        "        assert(r.status_code == status and (not text or r.text == text), "
+        "r.text)\n"
+        "        assert((r.headers['X-Seen'] ~= nil) == has_hook, path)\n"
+        "        return r\n"
+        "    end\n"
+        "    is('/view', 200, '/view')\n"
+        "    is('/view?fails', 418)\n"
+        "    is('/called', 200, '/called')\n"
+        "    is('/made', 203, '/made')\n"
+        "    is('/in', 200, '/in!')\n"
+        "    is('/none', 200, '/none')\n"
+        "    local r = is('/file', 202, '/usr/bin/')\n"
+        "    assert(r.content_type == 'text/plain; charset=utf-8', r.content_type)\n"
+        "    r = is('/broken', 500)\n"
+        "    assert(r.headers['X-Left'] == nil and r.content_type:find('html'))\n"
+        "end\n");
+}
+
 static void responses_are_built(void **state)
 {
     (void)state;
@@ -465,6 +529,7 @@ int main(void)
         cmocka_unit_test(settings_are_read),
         cmocka_unit_test(a_request_is_read),
         cmocka_unit_test(responses_are_built),
+        cmocka_unit_test(views_are_called_by_all),
         cmocka_unit_test(templates_call_c),
         cmocka_unit_test(events_fire),
     };

@@ -4,7 +4,7 @@ local core = require "cflask.core"
 local flask = require "cflask"
 local secrets = require "cflask.secrets"
 
-local BIN = os.getenv("CFLASK_BIN") or core.getcwd() .. "/build/cflask-lua"
+local BIN = os.getenv("CFLASK_LUA") or core.getcwd() .. "/build/cflask-lua"
 local GOOD = "not-a-real-one-but-long-enough"
 local folder
 

@@ -1,7 +1,7 @@
--- The command line, run as a program: build/cflask-lua, or what CFLASK_BIN names.
+-- The command line, run as a program: build/cflask-lua, or what CFLASK_LUA names.
 local core = require "cflask.core"
 
-local BIN = os.getenv("CFLASK_BIN") or core.getcwd() .. "/build/cflask-lua"
+local BIN = os.getenv("CFLASK_LUA") or core.getcwd() .. "/build/cflask-lua"
 local folder
 
 -- What a command prints (both outputs together) and its exit status.

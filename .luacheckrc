@@ -16,9 +16,10 @@ ignore = {"432/self"}
 
 files["tests/**/*_spec.lua"] = {std = "+busted"}
 files["apps/**/*_spec.lua"] = {std = "+busted"}
+files["templates/**/*spec.lua"] = {std = "+busted"}
 files["**/.busted"] = {std = "+busted"}
 
 -- Those that stand in front of Lua's own functions.
 files["lua/cflask/coroutines.lua"] = {globals = {"coroutine"}}
-files["lua/cflask/testing.lua"] = {globals = {"io"}}
+files["lua/cflask/testing.lua"] = {globals = {"io", "os"}}
 files["lua/cflask/commands.lua"] = {globals = {"arg", "os"}}

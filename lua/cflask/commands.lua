@@ -245,7 +245,7 @@ end
 -- ## The app's own commands
 
 -- The exit status that a command's result stands for.
-local function status_of(result)
+function commands.status_of(result)
     if result == false then
         return 1
     elseif type(result) == "number" then
@@ -283,7 +283,7 @@ function commands.run_own(app, words)
     end
     local result = core.with_app(app._handle, function()
         local is_fine, value = xpcall(command.fn, keep, (table.unpack or unpack)(args, 1, count))
-        return is_fine and status_of(value) or 1
+        return is_fine and commands.status_of(value) or 1
     end)
     return result, raised, trace
 end
@@ -309,6 +309,11 @@ function commands.own(found, wrong)
     local app = loader.load(found.app)
     if not app._commands[found.own] then
         wrong("%s has no command %s: %s", found.app, found.own, known_commands(app))
+    end
+    local help = app._commands[found.own].help
+    if help and #found.rest == 1 and (found.rest[1] == "--help" or found.rest[1] == "-h") then
+        print(("usage: cflask-lua %s %s [words]\n\n%s"):format(found.app, found.own, help))
+        return 0
     end
     local words = {found.own}
     for _, word in ipairs(found.rest) do

@@ -52,7 +52,11 @@ function Shell:read(prompt)
     io.stdout:flush()
     terminal.begin()
     local line = io.read("*l")
-    return not terminal.was_interrupted() and line
+    local was_interrupted = terminal.was_interrupted()
+    if was_interrupted or not line then
+        io.stdout:write("\n")
+    end
+    return not was_interrupted and line
 end
 
 function Shell:paint(text, on, off)

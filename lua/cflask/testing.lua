@@ -370,10 +370,14 @@ function testing.new_runner(app)
     return setmetatable({app = app}, runner_meta)
 end
 
--- Puts functions in place of print and io.write that keep what is written; returns a
--- function that puts the old ones back and gives the text.
+-- What os.exit raises in a command that a test runs.
+local Exit = {__tostring = function(self) return "os.exit(" .. tostring(self.code) .. ")" end}
+
+-- Puts functions in place of print, io.write, io.stdout and os.exit that keep what is written
+-- and end the command alone; returns a function that puts the old ones back and gives the text.
 local function capture()
     local parts, old_print, old_write = {}, print, io.write
+    local old_stdout, old_exit = io.stdout, os.exit
     rawset(_G, "print", function(...)
         local words = {}
         for i = 1, select("#", ...) do
@@ -385,9 +389,17 @@ local function capture()
         table.insert(parts, table.concat{...})
         return io.stdout
     end
+    io.stdout = {
+        write = function(_, ...) return io.write(...) end,
+        flush = function(self) return self end,
+        setvbuf = function() return true end,
+    }
+    os.exit = function(code)
+        error(setmetatable({code = code == nil or code}, Exit), 0)
+    end
     return function()
         rawset(_G, "print", old_print)
-        io.write = old_write
+        io.write, io.stdout, os.exit = old_write, old_stdout, old_exit
         return table.concat(parts)
     end
 end
@@ -405,6 +417,8 @@ function Runner:invoke(words)
     local output = finish()
     if not is_fine then
         error(code, 0)
+    elseif getmetatable(exception) == Exit then
+        code, exception = commands.status_of(exception.code), nil
     end
     return {output = output, exit_code = code, exception = exception}
 end

@@ -397,6 +397,12 @@ describe("cflask-lua new", function()
 end)
 
 describe("help and version", function()
+    it("tells what an app's own command does, if it says so", function()
+        local output, status = run("hello.lua init-db --help")
+        assert.equal("usage: cflask-lua hello.lua init-db [words]\n\nmakes the tables\n", output)
+        assert.equal(0, status)
+    end)
+
     it("lists the app's own commands", function()
         local output = run("hello.lua --help")
         assert.truthy(output:find("Commands of hello:\n\n  broken   \n  init-db  makes the tables\n",

@@ -140,7 +140,7 @@ end
 local function forget_modules(folder)
     local search = folder .. "/?.lua;" .. folder .. "/?/init.lua"
     for name in pairs(package.loaded) do
-        if type(name) == "string" and not name:find("^cflask%f[.\0]")
+        if type(name) == "string" and name ~= "cflask" and not name:find("^cflask%.")
             and package.searchpath(name, search) then
             package.loaded[name] = nil
         end

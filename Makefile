@@ -16,6 +16,7 @@
 #   SANITIZE=1        with ASan, UBSan and leak detection, in build-asan/
 #   WERROR=1          warnings are errors     VERBOSE=1  shows each command
 #   LIBEDIT=no        without libedit: the shell's lines have no editing, no completion
+#   SQLITE=no         without libsqlite3 and cflask.sqlite
 #   PACKAGES=no       run and test install nothing; CC, CFLAGS, LDFLAGS as usual
 
 LUA      ?= lua5.4
@@ -33,7 +34,8 @@ export PACKAGES
 CJSON      := $(if $(filter luajit,$(LUA)),lua5.1-cjson,$(LUA)-cjson)
 DEBIAN      = $(LUA):lib$(if $(filter luajit,$(LUA)),luajit-5.1,$(LUA))-dev \
               libevent:libevent-dev libcrypto:libssl-dev zlib:zlib1g-dev \
-              $(if $(filter no,$(LIBEDIT)),,libedit:libedit-dev)
+              $(if $(filter no,$(LIBEDIT)),,libedit:libedit-dev) \
+              $(if $(filter no,$(SQLITE)),,sqlite3:libsqlite3-dev)
 PKGS       := $(foreach p,$(DEBIAN),$(firstword $(subst :, ,$(p))))
 
 # Only goals that compile need them here: the others install first, then call make again.
@@ -59,10 +61,11 @@ CHECKS = $(if $(FUZZ),fuzzer-no-link$(,),)address,undefined
 SANITIZED = $(if $(SANITIZE)$(FUZZ),-O1 -fno-omit-frame-pointer -fsanitize=$(CHECKS) \
               -fno-sanitize-recover=all)
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) -Iserver $(if $(filter no,$(LIBEDIT)),-DNO_LIBEDIT) $(CPPFLAGS) $(PKG_CFLAGS) \
+COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) -Iserver $(if $(filter no,$(LIBEDIT)),-DNO_LIBEDIT) $(if $(filter no,$(SQLITE)),-DNO_SQLITE) $(CPPFLAGS) $(PKG_CFLAGS) \
           $(CFLAGS) $(SANITIZED)
 
 SRC   := $(sort $(wildcard server/*.c server/base/*.c server/jinja/*.c server/modules/*.c))
+SRC   := $(if $(filter no,$(SQLITE)),$(filter-out server/modules/sqlite_%,$(SRC)),$(SRC))
 OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embedded_files.o
 UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))

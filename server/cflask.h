@@ -526,6 +526,14 @@ typedef struct cflask_api {
     void (*on_start)(lua_State *L, cflask_hook hook, void *arg);
     void (*on_stop)(lua_State *L, cflask_hook hook, void *arg);
     void (*on_end)(lua_State *L, cflask_hook hook, void *arg);
+
+    /* ---- tasks ---- */
+
+    /* The number of what the running task does (a hook, a view, the function of a
+       flask.spawn), which never comes again, other than the task's pointer. With `above`
+       1, 2, ... that of the task that waits for it, by flask.gather or flask.timeout, of
+       the one above that. 0: there is none. */
+    uint64_t (*task_number)(lua_State *L, unsigned above);
 } cflask_api;
 
 /* Where Lua's registry has the table. */

@@ -16,6 +16,7 @@
 #include "locals_lua.h"
 #include "log.h"
 #include "module.h"
+#include "modules/modules.h"
 #include "options.h"
 #include "reload.h"
 #include "request_lua.h"
@@ -245,6 +246,17 @@ static void add_searcher(lua_State *L)
     lua_pop(L, 2);
 }
 
+static void add_shipped_modules(lua_State *L)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "preload");
+    for (const luaL_Reg *module = shipped_modules; module->name; module++) {
+        lua_pushcfunction(L, module->func);
+        lua_setfield(L, -2, module->name);
+    }
+    lua_pop(L, 2);
+}
+
 static int embedded(lua_State *L)
 {
     const struct embedded_file *file = embedded_find(str_from(luaL_checkstring(L, 1)));
@@ -360,6 +372,7 @@ void core_open(lua_State *L)
     lua_pop(L, 1);
     add_searcher(L);
     modules_open(L);
+    add_shipped_modules(L);
     luaL_requiref(L, "cjson", luaopen_cjson, 0);
     luaL_requiref(L, "cflask.jinja", luaopen_cflask_jinja, 0);
     luaL_requiref(L, "cflask.core", open_core, 0);

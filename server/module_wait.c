@@ -184,6 +184,12 @@ static const void *running_task(lua_State *L)
     return task_current();
 }
 
+static uint64_t running_number(lua_State *L, unsigned above)
+{
+    (void)L;
+    return task_number(above);
+}
+
 static cflask_wait *new_wait(lua_State *L, const cflask_waiting *waiting, void *arg)
 {
     bool is_refused = task_current() && !task_can_wait(L);
@@ -331,6 +337,7 @@ void module_set_wait(cflask_api *api)
 {
     api->can_wait = can_wait;
     api->task = running_task;
+    api->task_number = running_number;
     api->wait_new = new_wait;
     api->park = park;
     api->wake = wake;

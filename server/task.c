@@ -12,6 +12,7 @@
 #include <string.h>
 
 static struct task *current;
+static uint64_t last_number;
 
 static struct {
     struct event_base *base;
@@ -76,6 +77,7 @@ struct event_base *tasks_base(void)
 static void set_idle(struct task *t)
 {
     t->state = TASK_IDLE;
+    t->number = ++last_number;
     t->n_forbidden = 0;
     t->obstacle = NULL;
 }
@@ -106,6 +108,14 @@ int task_init(struct task *t, lua_State *L, struct context *context,
     *t = (struct task){.L = L, .context = context, .go_on = go_on};
     budget_init(&t->budget);
     return take_coroutine(t);
+}
+
+uint64_t task_number(unsigned above)
+{
+    const struct task *t = current;
+    while (t && above-- > 0)
+        t = t->parent;
+    return t ? t->number : 0;
 }
 
 struct task *task_current(void)
@@ -184,6 +194,8 @@ enum outcome task_resume(struct task *t, int nargs)
     struct run run;
     int n = 0;
     current = t;
+    if (t->state == TASK_IDLE)
+        t->number = ++last_number;
     t->state = TASK_RUNNING;
     t->cancel = NULL;
     budget_enter(&run, t);

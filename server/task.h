@@ -50,6 +50,7 @@ struct task {
     void *waits_for;        /* for whoever set `cancel` */
     struct event *timer;    /* of a wait with an end in time, or NULL */
     struct task *parent, *children, *next_child;
+    uint64_t number; /* of what it does: see task_number */
     struct task *next_ready;
     struct task **at_child,
         **at_ready;      /* the pointers that lead here: leaving is quick */
@@ -112,6 +113,11 @@ void task_push_text(lua_State *L, const char *text);
 
 /* The running task, or NULL. */
 struct task *task_current(void);
+
+/* The number of what the running task does (a hook, a view, a child's function), which
+   never comes again: to tell whether it is still the same. With `above` 1, 2, ... that of
+   the task that waits for it, of the one above that. 0: there is none. */
+uint64_t task_number(unsigned above);
 
 /* The running task's context, or NULL. */
 struct context *context_current(void);

@@ -172,6 +172,12 @@ function App:cli(name, fn, help)
     return fn
 end
 
+-- app:database(url, options): the app's database; see database.lua.
+function App:database(url, options)
+    scaffold.check_self(self, "database")
+    return require("cflask.database").open(self, url, options)
+end
+
 -- app:shell_context_processor(fn): fn() returns a table of values that the shell has at hand
 -- under their keys. Returns fn.
 function App:shell_context_processor(fn)

@@ -77,7 +77,6 @@ struct event_base *tasks_base(void)
 static void set_idle(struct task *t)
 {
     t->state = TASK_IDLE;
-    t->number = ++last_number;
     t->n_forbidden = 0;
     t->obstacle = NULL;
 }
@@ -106,6 +105,7 @@ int task_init(struct task *t, lua_State *L, struct context *context,
               void (*go_on)(struct task *task))
 {
     *t = (struct task){.L = L, .context = context, .go_on = go_on};
+    t->number = ++last_number;
     budget_init(&t->budget);
     return take_coroutine(t);
 }
@@ -230,8 +230,10 @@ void task_wake(struct task *t, int n)
 
 void task_requeue(struct task *t)
 {
-    if (t->state == TASK_IDLE)
-        enqueue(t, 0);
+    if (t->state != TASK_IDLE)
+        return;
+    t->number = ++last_number;
+    enqueue(t, 0);
 }
 
 bool task_is_over(const struct task *t)

@@ -27,10 +27,10 @@ local commands = {}
 function commands.migrate(app, db)
     local names = db:migrate(app._migrations)
     for _, name in ipairs(names) do
-        io.stdout:write("applied ", name, "\n")
+        print("applied " .. name)
     end
     if #names == 0 then
-        io.stdout:write("nothing to apply\n")
+        print("nothing to apply")
     end
 end
 
@@ -39,7 +39,7 @@ function commands.status(app, db)
     for _, row in ipairs(db:migrations(app._migrations)) do
         local state = row.is_changed and "CHANGED since it was applied on " .. row.applied_at
             or row.applied_at and "applied on " .. row.applied_at or "to be applied"
-        io.stdout:write(("%-40s  %s\n"):format(row.name, state))
+        print(("%-40s  %s"):format(row.name, state))
         is_fine = is_fine and not row.is_changed
     end
     return is_fine
@@ -71,14 +71,27 @@ local function print_rows(rows)
         return
     end
     local names = names_of(rows[1])
-    io.stdout:write(table.concat(names, " | "), "\n")
+    print(table.concat(names, " | "))
     for _, row in ipairs(rows) do
         local cells = {}
         for i, name in ipairs(names) do
             cells[i] = shown(row[name])
         end
-        io.stdout:write(table.concat(cells, " | "), "\n")
+        print(table.concat(cells, " | "))
     end
+end
+
+-- Takes the first whole statement off the text; nil when none is whole.
+local function split(text)
+    local sqlite = require "cflask.sqlite"
+    local at = text:find(";", 1, true)
+    while at and not sqlite.is_complete(text:sub(1, at)) do
+        at = text:find(";", at + 1, true)
+    end
+    if at then
+        return text:sub(1, at), text:sub(at + 1)
+    end
+    return nil, text
 end
 
 local function run(db, sql)
@@ -109,13 +122,13 @@ function commands.shell(_, db)
     end
     prompt()
     for line in io.lines() do
-        text = text .. line .. "\n"
-        if sqlite.is_complete(text) then
-            is_fine = run(db, text) and is_fine
-            text = ""
-        elseif not text:find("%S") then
-            text = ""
+        local statement
+        statement, text = split(text .. line .. "\n")
+        while statement do
+            is_fine = run(db, statement) and is_fine
+            statement, text = split(text)
         end
+        text = text:find("%S") and text or ""
         prompt()
     end
     if text:find("%S") then

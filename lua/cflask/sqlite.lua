@@ -153,21 +153,41 @@ end
 -- ## Statements
 
 local TRIES = 3 -- a task that was woken has its turn; only a stuck one loses it
+local PATIENCE = 0.25 -- seconds, before connections are looked for that nobody holds any more
+
+-- An app's iterators and coroutines that were left unfinished keep a connection until they
+-- are collected. At most once a second, as it takes its time.
+local function collect(self)
+    local now = os.time()
+    if self._collected ~= now then
+        self._collected = now
+        collectgarbage()
+    end
+end
+
+-- Waits for a connection. true, or false when it has taken too long; or nil and a text.
+local function wait(self, is_writer)
+    local first = math.min(PATIENCE, self._timeout)
+    local is_turn, text = core.wait(self._handle, is_writer, first)
+    if is_turn ~= false then
+        return is_turn, text
+    end
+    collect(self)
+    return core.wait(self._handle, is_writer, self._timeout - first)
+end
 
 -- Waits for a connection and calls the primitive again. Gives what it gives.
 local function retry(self, primitive, target, is_writer, sql, ...)
     for _ = 1, TRIES do
-        local is_turn, text = core.wait(self._handle, is_writer, self._timeout)
-        if is_turn == false then
-            collectgarbage() -- an app's own coroutine may have been left in a transaction
-        elseif is_turn == nil then
+        local is_turn, text = wait(self, is_writer)
+        if is_turn == nil then
             return false, "SQLITE_BUSY", text
+        elseif not is_turn then
+            break
         end
         local a, b, c, d, e = primitive(target, sql, ...)
         if a ~= false or b ~= nil then
             return a, b, c, d, e
-        elseif is_turn == false then
-            break
         end
         is_writer = c
     end

@@ -194,6 +194,11 @@ function App:cli(name, fn, help) end
 ---@return F
 function App:shell_context_processor(fn) end
 
+---@param url? string "sqlite:blog.db"; without one: the database that was opened before
+---@param options? cflask.SqliteOptions|{migrations?: string}
+---@return cflask.Database
+function App:database(url, options) end
+
 ---@param prefix string "/prefix" or "//host/"
 ---@param other cflask.App
 function App:mount(prefix, other) end
@@ -1155,5 +1160,83 @@ function flask.http_date(time) end
 ---@param text string
 ---@return integer?
 function flask.parse_date(text) end
+
+---@alias cflask.SqliteRow table<string, any>
+
+---@class cflask.SqliteOptions
+---@field readonly? boolean
+---@field synchronous? "OFF"|"NORMAL"|"FULL"|"EXTRA"
+---@field timeout? number seconds
+---@field readers? integer
+---@field waiting? integer
+---@field statements? integer
+---@field pragmas? table<string, string|number>
+
+---What `require "cflask.sqlite"` gives.
+---@class cflask.Sqlite
+---@field Error cflask.Class
+---@field version string
+local sqlite = {}
+
+---@param path string
+---@param options? cflask.SqliteOptions
+---@return cflask.Database
+function sqlite.open(path, options) end
+
+---@param bytes string
+---@return table a parameter that is bound as a BLOB
+function sqlite.blob(bytes) end
+
+---@param text string
+---@return boolean
+function sqlite.is_complete(text) end
+
+---@class cflask.Database
+---@field path string
+local Database = {}
+
+---@param sql string
+---@param ... any one table of parameters, or their values
+---@return cflask.SqliteRow[]
+function Database:query(sql, ...) end
+
+---@param sql string
+---@param ... any
+---@return cflask.SqliteRow?
+function Database:one(sql, ...) end
+
+---@param sql string
+---@param ... any
+---@return fun(): cflask.SqliteRow?
+function Database:rows(sql, ...) end
+
+---@param sql string
+---@param ... any
+---@return integer changes
+---@return integer last_insert_id
+function Database:exec(sql, ...) end
+
+---@return integer?
+function Database:last_insert_id() end
+
+---@return integer
+function Database:changes() end
+
+---@param fn fun(db: cflask.Database): ...
+---@return any ...
+function Database:transaction(fn) end
+
+---@return boolean
+function Database:in_transaction() end
+
+---@param folder string
+---@return string[]
+function Database:migrate(folder) end
+
+---@param folder string
+---@return {number: integer, name: string, applied_at: string?, is_changed: boolean}[]
+function Database:migrations(folder) end
+
+function Database:close() end
 
 return flask

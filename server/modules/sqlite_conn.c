@@ -47,10 +47,10 @@ static int on_busy(void *arg, int n)
 static bool is_harmless(const char *pragma)
 {
     static const char *const names[] = {
-        "table_info",     "table_xinfo",     "table_list",         "index_info",
-        "index_xinfo",    "index_list",      "foreign_key_list",   "foreign_key_check",
-        "integrity_check", "quick_check",    "incremental_vacuum", "wal_checkpoint",
-        "optimize",       "user_version",    "application_id",     "defer_foreign_keys"};
+        "table_info",      "table_xinfo",  "table_list",         "index_info",
+        "index_xinfo",     "index_list",   "foreign_key_list",   "foreign_key_check",
+        "integrity_check", "quick_check",  "incremental_vacuum", "wal_checkpoint",
+        "optimize",        "user_version", "application_id",     "defer_foreign_keys"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcasecmp(pragma, names[i]) == 0)
             return true;

@@ -13,27 +13,27 @@ struct conn {
     struct db *db;
     struct statements cache;
     bool is_writer;
-    bool is_running;       /* a thread uses it: the loop keeps its hands off */
-    struct conn *next;     /* idle, or in the list of all */
+    bool is_running;   /* a thread uses it: the loop keeps its hands off */
+    struct conn *next; /* idle, or in the list of all */
     struct conn *next_of_all;
     struct cursor *cursors; /* that stand in a statement of its */
 
     /* For one run of a statement. */
-    bool is_trusted;        /* may BEGIN, COMMIT and the like */
-    bool is_vacuum;         /* VACUUM, which begins and attaches by itself */
-    const cflask_job *job;  /* the thread's, which may be cancelled */
-    int64_t deadline;       /* on the loop: interrupted after that; 0: never */
-    bool is_slow;           /* it was */
-    int64_t busy_until;     /* waits for other processes' locks until then; 0: not */
+    bool is_trusted;       /* may BEGIN, COMMIT and the like */
+    bool is_vacuum;        /* VACUUM, which begins and attaches by itself */
+    const cflask_job *job; /* the thread's, which may be cancelled */
+    int64_t deadline;      /* on the loop: interrupted after that; 0: never */
+    bool is_slow;          /* it was */
+    int64_t busy_until;    /* waits for other processes' locks until then; 0: not */
 };
 
 struct conn_options {
     const char *path;
-    bool is_readonly;   /* the database can't be written at all */
-    bool is_reader;     /* this connection writes nothing */
-    int statements;     /* how many it keeps prepared */
+    bool is_readonly;    /* the database can't be written at all */
+    bool is_reader;      /* this connection writes nothing */
+    int statements;      /* how many it keeps prepared */
     const char *pragmas; /* SQL that is run first */
-    double timeout;     /* seconds to wait for locks */
+    double timeout;      /* seconds to wait for locks */
 };
 
 extern const cflask_api *sqlite_api;

@@ -111,9 +111,10 @@ int cursor_more_lua(lua_State *L)
     struct failure failure;
     if (cursor && cursor->c && !cursor->is_running)
         return work_offload_fetch(L, cursor->c, cursor->st, TAKE_BATCH, cursor);
-    failure_set(&failure, SQLITE_ABORT, cursor && cursor->is_running
-                ? "another task is waiting for this iterator's next row"
-                : "the iterator's transaction is over, or its database was closed");
+    failure_set(&failure, SQLITE_ABORT,
+                cursor && cursor->is_running
+                    ? "another task is waiting for this iterator's next row"
+                    : "the iterator's transaction is over, or its database was closed");
     return work_fail(L, &failure);
 }
 

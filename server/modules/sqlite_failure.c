@@ -24,7 +24,10 @@ void failure_note(struct failure *failure, sqlite3 *db, int code)
     failure_set(failure, code, "%s", text);
 }
 
-#define NAME(code) {code, #code}
+#define NAME(code)                                                                       \
+    {                                                                                    \
+        code, #code                                                                      \
+    }
 
 static const struct {
     int code;

@@ -34,8 +34,8 @@ static int list_meta(lua_State *L, int table)
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* open(path, {readonly=, pragmas=, timeout=, readers=, waiting=, statements=, list=}) -> a
-   handle, or false and what went wrong. All of them are needed. */
+/* open(path, {readonly=, pragmas=, timeout=, readers=, waiting=, statements=, list=}) ->
+   a handle, or false and what went wrong. All of them are needed. */
 static int open_lua(lua_State *L)
 {
     const struct conn_options options = {
@@ -90,7 +90,8 @@ static int close_lua(lua_State *L)
     return 1;
 }
 
-/* wait(db, is_writer, seconds) -> true: try again; false: the time is over; or nil, text */
+/* wait(db, is_writer, seconds) -> true: try again; false: the time is over; or nil, text
+ */
 static int wait_lua(lua_State *L)
 {
     return db_wait(L, check_db(L), lua_toboolean(L, 2), luaL_checknumber(L, 3));
@@ -195,7 +196,8 @@ static int finish_lua(lua_State *L)
     }
     if (!is_fine)
         cursors_drop(db->writer);
-    return work_offload_control(L, db->writer, is_fine ? CONTROL_COMMIT : CONTROL_ROLLBACK,
+    return work_offload_control(L, db->writer,
+                                is_fine ? CONTROL_COMMIT : CONTROL_ROLLBACK,
                                 is_fine ? "COMMIT" : "ROLLBACK");
 }
 
@@ -214,7 +216,8 @@ static int is_complete_lua(lua_State *L)
     return 1;
 }
 
-static void set_meta(lua_State *L, const char *name, lua_CFunction gc, lua_CFunction close)
+static void set_meta(lua_State *L, const char *name, lua_CFunction gc,
+                     lua_CFunction close)
 {
     luaL_newmetatable(L, name);
     lua_pushcfunction(L, gc);

@@ -14,7 +14,12 @@ static const char blob_meta; /* its address is the registry's key of blobs' meta
 static size_t sequence(const unsigned char *p, const unsigned char *end)
 {
     unsigned c = *p;
-    size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    size_t n = c < 0x80   ? 1
+               : c < 0xc2 ? 0
+               : c < 0xe0 ? 2
+               : c < 0xf0 ? 3
+               : c < 0xf5 ? 4
+                          : 0;
     if (c == 0 || (size_t)(end - p) < n)
         return 0;
     for (size_t i = 1; i < n; i++)
@@ -166,8 +171,10 @@ static int refuse_key(lua_State *L, int key, int n, struct failure *failure)
         failure_set(failure, SQLITE_RANGE, "the statement has no parameter called %s",
                     lua_tostring(L, key));
     else if (lua_type(L, key) == LUA_TNUMBER)
-        failure_set(failure, SQLITE_RANGE, "too many parameters: there is no ? number %g, "
-                    "the statement has %d", lua_tonumber(L, key), n);
+        failure_set(failure, SQLITE_RANGE,
+                    "too many parameters: there is no ? number %g, "
+                    "the statement has %d",
+                    lua_tonumber(L, key), n);
     else
         failure_set(failure, SQLITE_RANGE, "a %s can't be a parameter's name",
                     lua_typename(L, lua_type(L, key)));
@@ -261,7 +268,8 @@ static int bind_list(lua_State *L, int first, struct statement *st, int n,
         }
     }
     if (given != n) {
-        failure_set(failure, SQLITE_RANGE, "too %s parameters: %d given, the statement has %d",
+        failure_set(failure, SQLITE_RANGE,
+                    "too %s parameters: %d given, the statement has %d",
                     given < n ? "few" : "many", given, n);
         return SQLITE_RANGE;
     }

@@ -11,7 +11,7 @@ enum { DIRECT = 15 }; /* runs of a slow statement that go to a thread at once */
 /* ---- what a query begins with ---- */
 
 /* The database and the SQL, which is a string and no number that could become one. NULL:
-   *failure tells. */
+ *failure tells. */
 static struct db *check_arguments(lua_State *L, struct failure *failure)
 {
     struct db **place = lua_touserdata(L, 1);

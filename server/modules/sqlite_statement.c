@@ -56,18 +56,20 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql, size_t n,
     sqlite3_stmt *handle = NULL;
     const char *tail = NULL;
     if (n > 1000000) {
-        failure_set(failure, SQLITE_TOOBIG, "the statement has more than 1,000,000 bytes");
+        failure_set(failure, SQLITE_TOOBIG,
+                    "the statement has more than 1,000,000 bytes");
         return NULL;
     }
-    int code = sqlite3_prepare_v3(db, sql, (int)n, SQLITE_PREPARE_PERSISTENT, &handle,
-                                  &tail);
+    int code =
+        sqlite3_prepare_v3(db, sql, (int)n, SQLITE_PREPARE_PERSISTENT, &handle, &tail);
     if (code != SQLITE_OK)
         failure_note(failure, db, code);
     else if (!handle)
         failure_set(failure, SQLITE_ERROR, "there is no statement in this text");
     else if (!is_blank(db, tail, sql + n))
         failure_set(failure, FAILURE_MANY,
-                    "there is more than one statement: db:exec takes several, without parameters");
+                    "there is more than one statement: db:exec takes several, without "
+                    "parameters");
     else
         return handle;
     sqlite3_finalize(handle);

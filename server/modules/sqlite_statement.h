@@ -20,14 +20,14 @@ struct statement {
     char *sql;
     size_t n;
     uint64_t hash;
-    bool is_write;     /* what it does is for the connection that writes */
-    bool is_taken;     /* somebody is between statement_take and statement_give */
-    bool is_cached;    /* else it is freed when it is given back */
-    bool has_copies;   /* bindings that SQLite has copied */
-    unsigned n_slow;   /* so many of the next runs go to a thread at once */
+    bool is_write;   /* what it does is for the connection that writes */
+    bool is_taken;   /* somebody is between statement_take and statement_give */
+    bool is_cached;  /* else it is freed when it is given back */
+    bool has_copies; /* bindings that SQLite has copied */
+    unsigned n_slow; /* so many of the next runs go to a thread at once */
     int n_columns;
-    int n_prepared;    /* for which preparation `names` holds */
-    char **names;      /* of the columns; one block */
+    int n_prepared;         /* for which preparation `names` holds */
+    char **names;           /* of the columns; one block */
     struct statement *next; /* in its bucket */
     TAILQ_ENTRY(statement) age;
 };

@@ -98,7 +98,7 @@ static size_t end_of_part(char *sql, size_t n, size_t from)
         bool is_whole = sqlite3_complete(sql + from);
         sql[i + 1] = next;
         if (is_whole)
-            return i;
+            return i + 1;
     }
     return n;
 }
@@ -108,15 +108,21 @@ static size_t run_part(struct job *j, size_t from)
 {
     sqlite3_stmt *handle = NULL;
     const char *tail = j->sql + j->n;
-    int code = sqlite3_prepare_v2(j->c->handle, j->sql + from, (int)(j->n - from), &handle,
-                                  &tail);
-    if (code == SQLITE_OK && handle)
+    int code = sqlite3_prepare_v2(j->c->handle, j->sql + from, (int)(j->n - from),
+                                  &handle, &tail);
+    bool has_parameters = sqlite3_bind_parameter_count(handle) > 0;
+    if (has_parameters)
+        code = SQLITE_RANGE;
+    else if (code == SQLITE_OK && handle)
         code = step_through(j, handle);
     if (code != SQLITE_OK) {
-        failure_note(&j->failure, j->c->handle, code);
+        if (has_parameters)
+            failure_set(&j->failure, code, "several statements can't have parameters");
+        else
+            failure_note(&j->failure, j->c->handle, code);
         j->failure.from = from + strspn(j->sql + from, " \t\r\n;");
-        j->failure.to = handle ? (size_t)(tail - j->sql)
-                               : end_of_part(j->sql, j->n, j->failure.from);
+        j->failure.to =
+            handle ? (size_t)(tail - j->sql) : end_of_part(j->sql, j->n, j->failure.from);
     }
     sqlite3_finalize(handle);
     return code == SQLITE_OK ? (size_t)(tail - j->sql) : j->n;
@@ -132,7 +138,8 @@ static void run_script(struct job *j)
     if (j->failure.code == SQLITE_OK)
         conn_run(j->c, is_inner ? "RELEASE script" : "COMMIT", &j->failure);
     if (j->failure.code != SQLITE_OK && !sqlite3_get_autocommit(j->c->handle))
-        conn_run(j->c, is_inner ? "ROLLBACK TO script; RELEASE script" : "ROLLBACK", NULL);
+        conn_run(j->c, is_inner ? "ROLLBACK TO script; RELEASE script" : "ROLLBACK",
+                 NULL);
 }
 
 static void run_control(struct job *j)
@@ -308,15 +315,13 @@ int work_offload_fetch(lua_State *L, struct conn *c, struct statement *st, enum 
 
 int work_offload_exec(lua_State *L, struct conn *c, struct statement *st)
 {
-    const struct job j = {
-        .c = c, .st = st, .run = run_exec, .push = push_exec};
+    const struct job j = {.c = c, .st = st, .run = run_exec, .push = push_exec};
     return offload(L, &j, NULL, 0);
 }
 
 int work_offload_script(lua_State *L, struct conn *c, const char *sql, size_t n)
 {
-    const struct job j = {
-        .c = c, .run = run_script, .push = push_exec};
+    const struct job j = {.c = c, .run = run_script, .push = push_exec};
     return offload(L, &j, sql, n);
 }
 

@@ -15,16 +15,16 @@ enum take {
  */
 int work_fetch(struct statement *st, struct rows *rows, enum take take, bool *is_more);
 
-/* Pushes what a fetch has brought, a cursor behind it when there may be more: then *cursor
-   is that, which has the connection and the statement now. Returns the number. Raises
-   when memory is out. */
+/* Pushes what a fetch has brought, a cursor behind it when there may be more: then
+   *cursor is that, which has the connection and the statement now. Returns the number.
+   Raises when memory is out. */
 int work_push(lua_State *L, struct conn *c, struct statement *st, const struct rows *rows,
               enum take take, bool is_more, struct cursor **cursor);
 
 /* The same as a job on a thread: `return work_offload_...(L, ...)`. All take the
    connection and the statement, and give them back. */
-int work_offload_fetch(lua_State *L, struct conn *c, struct statement *st,
-                       enum take take, struct cursor *cursor);
+int work_offload_fetch(lua_State *L, struct conn *c, struct statement *st, enum take take,
+                       struct cursor *cursor);
 int work_offload_exec(lua_State *L, struct conn *c, struct statement *st);
 
 /* Several statements, in a transaction of their own or in a savepoint. */

@@ -123,10 +123,16 @@ end
 -- A first word that is no app may be a command that is misspelt.
 local function check_first_word(word)
     local is_found, failure = pcall(loader.find, word)
-    local near = not is_found and misuse.nearest(word, usage.COMMANDS)
-    if near then
-        wrong("%s; or did you mean the command %s?", failure.text, near)
+    if is_found then
+        return
     end
+    local near = misuse.nearest(word, usage.COMMANDS)
+    wrong(near and "%s; or did you mean the command %s?" or "%s", failure.text, near)
+end
+
+-- Whether a word can't be a command's name, but is how apps are named: a path, module:factory.
+local function is_like_app(word)
+    return word:find("[/:]") ~= nil or word:find("%.lua$") ~= nil
 end
 
 -- The command that was meant, checked; and what it is called with.
@@ -140,6 +146,8 @@ local function choose(found)
     end
     if not found.command and found.app then
         check_first_word(found.app)
+    elseif found.own and not found.app and is_like_app(found.own) then
+        check_first_word(found.own)
     end
     check_options(found, found.own and "the app's own commands" or command)
     found.app = found.app or loader.default()

@@ -4,9 +4,11 @@ local broken = require "cflask.broken"
 local config = require "cflask.config"
 local core = require "cflask.core"
 local loader = require "cflask.loader"
+local misuse = require "cflask.misuse"
 local paths = require "cflask.paths"
 local secrets = require "cflask.secrets"
 local traceback = require "cflask.traceback"
+local usage = require "cflask.usage"
 
 local commands = {}
 
@@ -308,7 +310,9 @@ end
 function commands.own(found, wrong)
     local app = loader.load(found.app)
     if not app._commands[found.own] then
-        wrong("%s has no command %s: %s", found.app, found.own, known_commands(app))
+        local near = misuse.nearest(found.own, usage.COMMANDS)
+        wrong(near and "%s has no command %s: %s; did you mean %s?" or "%s has no command %s: %s",
+              found.app, found.own, known_commands(app), near)
     end
     local help = app._commands[found.own].help
     if help and #found.rest == 1 and (found.rest[1] == "--help" or found.rest[1] == "-h") then

@@ -190,7 +190,8 @@ local function pick(value, where, config)
         elseif misuse.is_callable(named) then
             return call_factory(named, where, config)
         end
-        fail(false, "%s has no function %s", where.file, where.factory)
+        fail(false, is_app(value) and "%s returns its app: name it without :%s"
+             or "%s has no function %s", where.file, where.factory)
     elseif is_app(value) then
         return value
     elseif value == nil and ran then

@@ -144,7 +144,33 @@ describe("wrong use", function()
     end)
 end)
 
+describe("a first word where an app is found without one", function()
+    local function run_default(words)
+        return run(words, "CFLASK_APP=hello.lua")
+    end
+
+    it("that is named as an app is not taken for a command", function()
+        for _, word in ipairs{"nowhere.lua", "./nowhere", "shop:create_app"} do
+            local output, status = run_default(word)
+            assert.equal(2, status)
+            assert.truthy(output:find("^cflask%-lua: there is no app [^\n]+\n$"), output)
+        end
+    end)
+
+    it("that is a command misspelt is told so", function()
+        local output, status = run_default("ruotes")
+        assert.equal(2, status)
+        assert.truthy(output:find("has no command ruotes: [^\n]+; did you mean routes%?\n$"), output)
+    end)
+end)
+
 describe("an app that fails to load", function()
+    it("for a name that its file returns as it is, is told so", function()
+        local output, status = run("routes hello:app")
+        assert.equal(1, status)
+        assert.truthy(output:find("hello.lua returns its app: name it without :app\n$"), output)
+    end)
+
     it("with a syntax error is one message and exit status 1", function()
         local output, status = run("syntax.lua")
         assert.equal(1, status)

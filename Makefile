@@ -1,7 +1,7 @@
 # cflask-lua: a web server in C on which Lua apps run as Flask's do.
 #
 #   make              build/cflask-lua; lua/ and templates/ are within it
-#   make run          installs what is missing, builds, serves apps/todo on port 5000
+#   make run          installs what is missing, builds, serves apps/blog on port 5000
 #   make test         installs what the tests need, builds, runs all suites
 #                     SUITES="unit spec" picks some; tests/README.md lists them
 #   make unit         only tests/unit, without the binary and without installing
@@ -112,7 +112,7 @@ $(BUILD)/tests/bench/raw_evhttp: tests/bench/raw_evhttp.c $(BUILD)/flags
 run:
 	@.ci/packages build $(filter luajit,$(LUA))
 	@$(MAKE) ready
-	@SECRET_KEY=$$(cat .secret) $(BUILD)/cflask-lua run apps/todo --debug $(ARGS)
+	@SECRET_KEY=$$(cat .secret) $(BUILD)/cflask-lua run apps/blog --debug $(ARGS)
 ready: all .secret
 	@:
 .secret:

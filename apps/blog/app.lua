@@ -2,6 +2,7 @@
 -- the app and says what belongs to it; settings.lua has what differs from place to place, models/
 -- the data, views/ the pages (a blueprint for each part), templates/ how they look.
 local flask = require "cflask"
+local database = require "database"
 local errors = require "errors"
 local seed = require "seed"
 local settings = require "settings"
@@ -11,7 +12,7 @@ local users = require "models.users"
 
 local app = flask.Flask(...)
 settings.load(app)
-app.extensions.db = app:database(app.config.DATABASE)
+database.open(app)
 
 -- ## Before each request
 
@@ -58,7 +59,7 @@ app:before_serving(function()
     if app.debug then
         -- So that a fresh copy has something to show. In production that is the operator's word:
         -- cflask-lua apps/blog db migrate
-        app.extensions.db:migrate("migrations")
+        database.migrate(app)
         seed.unless_used(app)
     end
 end)

@@ -14,6 +14,9 @@ local WORDS = {
     [429] = {"A little slower, please", "You have tried this very often in a short time."},
 }
 
+local CSRF_WORDS = {"Please send that again", "The form was open for very long, or came from "
+    .. "another site. Go back, load the page anew and send it once more."}
+
 -- Whether the client is a program: of the API, or one that would rather have JSON.
 local function wants_json()
     local request = flask.request
@@ -28,7 +31,8 @@ function errors.as_json(code, name, message, fields)
 end
 
 local function page(err)
-    local words = WORDS[err.code] or {err.name, err.description}
+    local words = flask.is(err, flask.csrf.CSRFError) and CSRF_WORDS or WORDS[err.code]
+        or {err.name, err.description}
     return flask.render_template({("errors/%d.html"):format(err.code), "errors/error.html"}, {
         code = err.code, title = words[1], message = words[2], details = err.description,
         retry_after = err.retry_after,

@@ -2,6 +2,7 @@
 -- empty one is not; and accounts whose password everybody knows must not reach production.
 local flask = require "cflask"
 local comments = require "models.comments"
+local database = require "database"
 local posts = require "models.posts"
 local samples = require "seed.samples"
 local uploads = require "uploads"
@@ -47,7 +48,7 @@ end
 -- Fills a database without users. In one transaction, for each worker comes here: the first one fills
 -- it, the others wait and find it full.
 function seed.unless_used(app)
-    local db = app.extensions.db
+    local db = app:database()
     db:transaction(function()
         if not db:one("SELECT 1 AS found FROM users LIMIT 1") then
             fill(seed.PASSWORD)
@@ -66,9 +67,8 @@ function seed.command(app, password)
             app.config.MIN_PASSWORD_LENGTH))
         return 2
     end
-    local db = app.extensions.db
-    db:migrate("migrations")
-    db:transaction(function() fill(password) end)
+    database.migrate(app)
+    app:database():transaction(function() fill(password) end)
     print(("%d posts; users %s, password %s"):format(#samples.posts, "ann, bob and cleo", password))
     print("(users that were there already keep their password)")
 end

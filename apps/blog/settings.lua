@@ -11,7 +11,7 @@ local DEFAULTS = {
     DATABASE = "sqlite:instance/blog.db", -- relative to this folder
     UPLOAD_FOLDER = "instance/uploads",
     MAX_PICTURE_SIZE = 4 * 1024 * 1024, -- bytes
-    POSTS_PER_PAGE = 6,
+    POSTS_PER_PAGE = 7, -- one large, six in rows of three
     MIN_PASSWORD_LENGTH = 8,
     PASSWORD_METHOD = "scrypt", -- dear by design; tests set a cheap one
 }

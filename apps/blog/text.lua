@@ -124,10 +124,10 @@ end
 
 -- ## Short forms
 
--- The beginning of a text in at most `length` characters, in whole words, without signs.
+-- The beginning of a text in at most `length` characters, in whole words, without headings and signs.
 function text.excerpt(s, length)
-    local plain = s:gsub("\n```.-\n```", " "):gsub("\n[#>-]+ ", "\n"):gsub("^[#>-]+ ", "")
-        :gsub("%[([^%[%]]+)%]%(https?://[^%s()]+%)", "%1"):gsub("[*`]", ""):gsub("%s+", " ")
+    local plain = ("\n" .. s):gsub("\n```.-\n```", " "):gsub("\n##[^\n]*", " "):gsub("\n[>-] ", " ")
+        :gsub("%[([^%[%]]+)%]%(https?://[^%s()]+%)", "%1"):gsub("[*`]", ""):gsub("%s+", " "):gsub("^ ", "")
     local count, last_space = 0, 0
     for at, letter in plain:gmatch("()([%z\1-\127\194-\244][\128-\191]*)") do
         count = count + 1

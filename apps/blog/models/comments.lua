@@ -8,7 +8,7 @@ comments.RULES = {{name = "body", label = "The comment", min = 1, max = 2000}}
 local MOST = 500 -- shown of one post
 
 local function db()
-    return flask.current_app.extensions.db
+    return flask.current_app:database()
 end
 
 local SELECT = [[

@@ -12,7 +12,7 @@ posts.RULES = {
 }
 
 local function db()
-    return flask.current_app.extensions.db
+    return flask.current_app:database()
 end
 
 -- A post with its author's name and the number of its comments.

@@ -14,7 +14,7 @@ local ROLES_OF = {writer = {}, editor = {"editor"}, admin = {"editor", "admin"}}
 local COLUMNS = "users.id, users.name, users.role, users.session_key, users.created"
 
 local function db()
-    return flask.current_app.extensions.db
+    return flask.current_app:database()
 end
 
 -- ## The object that flask.login holds

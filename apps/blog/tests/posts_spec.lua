@@ -105,10 +105,10 @@ describe("the blog", function()
         assert.is_true(has(r, "Post number 1") and not has(r, "Post number 2"))
         assert.is_true(has(r, "/?page=2") and not has(r, "/?page=4"))
         assert.equal(404, ann:get("/?page=4").status_code)
-        for _, page in ipairs{"0", "-5", "x", "1.5", "", "%00"} do
+        for _, page in ipairs{"0", "-5", "x", "1.5", "", "%00", "99999999999999999999999"} do
             assert.is_true(has(ann:get("/?page=" .. page), "Page 1 of 3"), page)
         end
-        assert.equal(404, ann:get("/?page=99999999999999999999999").status_code)
+        assert.equal(404, ann:get("/?page=9223372036854775807").status_code)
         assert.is_true(has(ann:get("/authors/ann?page=2"), "Post number 3"))
     end)
 
@@ -187,7 +187,7 @@ describe("the blog", function()
         assert.equal(422, r.status_code)
         assert.equal(0, blog:pictures())
         blog.app:app_context(function()
-            blog.app.extensions.db:exec([[CREATE TRIGGER full BEFORE INSERT ON posts BEGIN
+            blog.app:database():exec([[CREATE TRIGGER full BEFORE INSERT ON posts BEGIN
                 SELECT RAISE(ABORT, 'disk full'); END]])
         end)
         assert.has_error(function() ann:write("First", "Text", picture(site.PNG)) end)
@@ -233,8 +233,8 @@ describe("the search of the blog", function()
         assert.is_true(has(r, "2 posts found"))
         assert.is_true(has(r, "<mark>Green</mark> tea"))
         assert.truthy(r.text:find("Green</mark> tea.*Black tea"))
-        assert.is_true(has(found("ket"), "<mark>kettle</mark> &amp; a pot"))
-        assert.is_true(has(found("drying"), "<mark>dried</mark>"))
+        assert.is_true(has(found("kettl"), "<mark>kettle</mark> &amp; a pot"))
+        assert.is_true(has(found("steeping"), "<mark>Steeped</mark>"))
         assert.is_true(has(found("cafe"), "<mark>Café</mark>"))
         assert.is_true(has(found("leaf"), "&lt;at&gt;"))
         assert.is_true(has(found("green kettle"), "1 post found"))
@@ -259,7 +259,7 @@ describe("the search of the blog", function()
             local r = found(typed)
             assert.is_false(has(r, "<script"), typed)
         end
-        assert.is_true(has(found("\"tea\" AND (green"), "0 posts found")) -- `and` is a word as others
+        assert.is_true(has(found('"tea" AND (green'), "1 post found")) -- `and` is a word, as others are
         assert.is_true(has(found("title:tea"), "0 posts found"))
         assert.is_true(has(found("!tea?"), "2 posts found"))
         assert.is_true(has(ann:get("/"), "Black tea"))

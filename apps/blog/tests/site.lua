@@ -27,13 +27,13 @@ function site.new(config)
     end
     local app = testing.load(site.APP, settings)
     app:app_context(function()
-        app.extensions.db:migrate("migrations")
+        require("database").migrate(app)
     end)
     return setmetatable({app = app, folder = folder, visitors = 0}, Site)
 end
 
 function Site:close()
-    self.app.extensions.db:close()
+    self.app:database():close()
     os.execute("rm -r " .. self.folder)
 end
 

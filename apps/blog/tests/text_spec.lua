@@ -32,7 +32,8 @@ describe("a text of the blog", function()
         for _, s in ipairs{
             "<script>x</script>", "[a](javascript:alert(1))", '[a](https://x" onclick="y)',
             "https://x'onmouseover='y", "`<b>`", "**<b>**", "## <b>", "- <b>", "> <b>", "```\n<b>\n```",
-            '[<img src=x>](https://a.test)', "https://a.test/<b>", "[a](https://b.test/`<b>`)", "**a `b** <i>`",
+            '[<img src=x>](https://a.test)', "https://a.test/<b>", "[a](https://b.test/`<b>`)",
+            "**a `b** <i>`",
         } do
             local out = html(s):gsub("</?[%w]+>", ""):gsub('<a href="[^"<>]*" rel="nofollow ugc">', "")
             assert.is_nil(out:find("[<>]"), s .. " -> " .. html(s))
@@ -46,7 +47,7 @@ describe("a text of the blog", function()
         assert.equal("one two…", text.excerpt("one two three", 9))
         assert.equal("short", text.excerpt("short", 9))
         assert.equal("ééé…", text.excerpt("éééé", 3))
-        assert.equal("a strong word, a link", text.excerpt("## a **strong**\n\nword, a [link](http://x.test)", 99))
+        assert.equal("a strong word, a link", text.excerpt("## Title\na **strong**\n\n- word, a [link](http://x.test)", 99))
     end)
 
     it("has hits of a search marked", function()

@@ -47,7 +47,8 @@ describe("a text of the blog", function()
         assert.equal("one two…", text.excerpt("one two three", 9))
         assert.equal("short", text.excerpt("short", 9))
         assert.equal("ééé…", text.excerpt("éééé", 3))
-        assert.equal("a strong word, a link", text.excerpt("## Title\na **strong**\n\n- word, a [link](http://x.test)", 99))
+        assert.equal("a strong word, a link",
+                     text.excerpt("## Title\na **strong**\n\n- word, a [link](http://x.test)", 99))
     end)
 
     it("has hits of a search marked", function()

@@ -20,11 +20,13 @@ database.open(app)
 local limiter = flask.limiter(app)
 
 -- Everything on a page comes from this site, and no page has a script: what somebody smuggles into
--- a post can't run, even if a template forgets to escape it.
+-- a post can't run, even if a template forgets to escape it. In debug mode the server adds a script
+-- of its own, by which open pages follow the source.
 flask.security_headers(app, {
     content_security_policy = {
         ["default-src"] = "'none'", ["style-src"] = "'self'", ["img-src"] = "'self'",
         ["form-action"] = "'self'", ["base-uri"] = "'none'", ["frame-ancestors"] = "'none'",
+        ["script-src"] = app.debug and "'self'", ["connect-src"] = app.debug and "'self'",
     },
     frame_options = "DENY",
 })

@@ -124,31 +124,38 @@ end
 
 -- ## Short forms
 
--- The beginning of a text in at most `length` characters, in whole words, without headings and signs.
+-- A text without the signs, its headings too, on one line.
+local function plain(s)
+    s = ("\n" .. s):gsub("\n```.-\n```", " "):gsub("\n##[^\n]*", " "):gsub("\n[>-] ", " ")
+    return (s:gsub("%[([^%[%]]+)%]%(https?://[^%s()]+%)", "%1"):gsub("[*`]", ""):gsub("%s+", " ")
+        :gsub("^ ", ""))
+end
+
+-- The beginning of a text in at most `length` characters, in whole words.
 function text.excerpt(s, length)
-    local plain = ("\n" .. s):gsub("\n```.-\n```", " "):gsub("\n##[^\n]*", " "):gsub("\n[>-] ", " ")
-        :gsub("%[([^%[%]]+)%]%(https?://[^%s()]+%)", "%1"):gsub("[*`]", ""):gsub("%s+", " "):gsub("^ ", "")
+    s = plain(s)
     local count, last_space = 0, 0
-    for at, letter in plain:gmatch("()([%z\1-\127\194-\244][\128-\191]*)") do
+    for at, letter in s:gmatch("()([%z\1-\127\194-\244][\128-\191]*)") do
         count = count + 1
         if letter == " " then
             last_space = at
         end
         if count > length then
-            return plain:sub(1, (last_space > 0 and last_space or at) - 1) .. "…"
+            return s:sub(1, (last_space > 0 and last_space or at) - 1) .. "…"
         end
     end
-    return plain
+    return s
 end
 
 -- The hits of a search: what posts.search puts between \1 and \2 becomes <mark>.
 function text.marked(s)
-    return flask.Markup((escape(s):gsub("[\1\2]", {["\1"] = "<mark>", ["\2"] = "</mark>"})))
+    s = escape(plain(s))
+    return flask.Markup((s:gsub("[\1\2]", {["\1"] = "<mark>", ["\2"] = "</mark>"})))
 end
 
--- "3 March 2026", in UTC.
+-- "3 Mar 2026", in UTC.
 function text.date(time)
-    return (os.date("!%d %B %Y", time):gsub("^0", ""))
+    return (os.date("!%d %b %Y", time):gsub("^0", ""))
 end
 
 -- Minutes that reading takes, at least 1.

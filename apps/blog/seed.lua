@@ -45,8 +45,8 @@ local function fill(password)
     end
 end
 
--- Fills a database without users. In one transaction, for each worker comes here: the first one fills
--- it, the others wait and find it full.
+-- Fills a database without users. In one transaction: one that was left half full, because the server
+-- was ended meanwhile, would be taken for a used one.
 function seed.unless_used(app)
     local db = app:database()
     db:transaction(function()

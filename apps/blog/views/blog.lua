@@ -83,17 +83,18 @@ local function read_post(former)
     return values, nil
 end
 
--- Calls write(...), which writes a row that names the picture. A picture that no row names, for the
--- writing failed or it replaces a former one, is deleted.
+-- Calls write(...), which writes a row that names the new picture and returns the post. A picture that
+-- no row names is deleted: the former one, or the new one where nothing was written.
 local function write_with_picture(new, former, write, ...)
-    local is_fine, result = pcall(write, ...)
+    local is_fine, post = pcall(write, ...)
+    local is_written = is_fine and post ~= nil
     if new ~= former then
-        uploads.remove(is_fine and former or not is_fine and new or nil)
+        uploads.remove(is_written and former or not is_written and new or nil)
     end
     if not is_fine then
-        error(result, 0)
+        error(post, 0)
     end
-    return result
+    return post or flask.abort(404, "The post has been deleted meanwhile.")
 end
 
 local function edit_page(values, faults, former)

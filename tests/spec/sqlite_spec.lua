@@ -74,6 +74,18 @@ describe("A query", function()
         assert.is_nil(db:one("SELECT * FROM t WHERE id = ?", {3}))
     end)
 
+    it("gives no rows behind a result with more columns", function()
+        local db, columns = new_db(), {}
+        for i = 1, 1000 do
+            columns[i] = i .. " AS c" .. i
+        end
+        db:query("SELECT " .. table.concat(columns, ", "))
+        assert.same({}, db:query("SELECT 1 AS a WHERE 0"))
+        for _ in db:rows("SELECT 1 AS a WHERE 0") do
+            error("a row")
+        end
+    end)
+
     it("keeps integers, floats, text, blobs and NULL exact", function()
         local db = new_db()
         local all = {}

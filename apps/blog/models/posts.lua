@@ -106,7 +106,10 @@ local MOST_BYTES = 200
 -- being typed, counts as the beginning of one.
 function posts.match_of(typed)
     local words = {}
-    for word in typed:sub(1, MOST_BYTES):gmatch("[%w\128-\255]+") do
+    if #typed > MOST_BYTES then -- cut it, but not within a letter
+        typed = typed:sub(1, MOST_BYTES):gsub("[\192-\255][\128-\191]*$", "")
+    end
+    for word in typed:gmatch("[%w\128-\255]+") do
         if #words < MOST_WORDS then
             table.insert(words, '"' .. word .. '"')
         end

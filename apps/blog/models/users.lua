@@ -52,8 +52,9 @@ function users.by_id(id)
     return user_of(db():one("SELECT " .. COLUMNS .. " FROM users WHERE id = ?", {id}))
 end
 
+-- nil too for a text that can't be a name: SQLite takes none with a NUL in it.
 function users.by_name(name)
-    return user_of(db():one("SELECT " .. COLUMNS .. " FROM users WHERE name = ?", {name}))
+    return not name:find("%z") and user_of(db():one("SELECT " .. COLUMNS .. " FROM users WHERE name = ?", {name})) or nil
 end
 
 -- The user_loader of flask.login: what User:get_id gave, back to a user, or nil.
@@ -87,13 +88,10 @@ local nobody
 -- The user of that name if the password is theirs, else nil. Waits while a thread computes.
 function users.check_password(name, password)
     nobody = nobody or hash(security.random_token())
-    local row = db():one("SELECT " .. COLUMNS .. ", password FROM users WHERE name = ?", {name})
-    local fits = security.check_password_hash(row and row.password or nobody, password)
-    if not row or not fits then
-        return nil
-    end
-    row.password = nil -- nothing beyond this function needs it
-    return user_of(row)
+    local user = users.by_name(name)
+    local kept = user and db():one("SELECT password FROM users WHERE id = ?", {user.id})
+    local fits = security.check_password_hash(kept and kept.password or nobody, password)
+    return kept and fits and user or nil
 end
 
 -- Makes a user and returns it; nil when the name is taken. Whether it is, the database decides, in

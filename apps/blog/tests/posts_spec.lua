@@ -83,7 +83,7 @@ describe("the blog", function()
     end)
 
     it("answers 404 for what is not there, however large its number", function()
-        for _, path in ipairs{"/99", "/99999999999999999999", "/99/update", "/authors/zoe",
+        for _, path in ipairs{"/99", "/99999999999999999999", "/99/update", "/authors/zoe", "/authors/a%00b",
                               "/uploads/no.png", "/uploads/..%2fblog.db", "/pages/no", "/?page=2"} do
             local r = ann:get(path)
             assert.equal(404, r.status_code, path)
@@ -254,7 +254,7 @@ describe("the search of the blog", function()
             '"', '""', '"""', "'", "*", "tea*", "AND", "OR", "NOT tea", "tea AND", "NEAR(", "NEAR(a b, 2",
             "title:tea", "title : tea", "-tea", "^tea", "(tea", "tea)", "{title}: x", "+", "a+b", "\\",
             "tea\0green", "\0", "';DROP TABLE posts;--", "%", "_", "<script>alert(1)</script>",
-            ("tea "):rep(500), ("a"):rep(5000), ("\""):rep(5000), "é", "茶", "\255\254", "\1\2", "",
+            ("x"):rep(199) .. "éé", ("茶"):rep(100), ("tea "):rep(500), ("a"):rep(5000), ("\""):rep(5000), "é", "茶", "\255\254", "\1\2", "",
         } do
             local r = found(typed)
             assert.is_false(has(r, "<script"), typed)

@@ -54,7 +54,10 @@ end
 
 -- nil too for a text that can't be a name: SQLite takes none with a NUL in it.
 function users.by_name(name)
-    return not name:find("%z") and user_of(db():one("SELECT " .. COLUMNS .. " FROM users WHERE name = ?", {name})) or nil
+    if name:find("%z") then
+        return nil
+    end
+    return user_of(db():one("SELECT " .. COLUMNS .. " FROM users WHERE name = ?", {name}))
 end
 
 -- The user_loader of flask.login: what User:get_id gave, back to a user, or nil.

@@ -254,7 +254,8 @@ describe("the search of the blog", function()
             '"', '""', '"""', "'", "*", "tea*", "AND", "OR", "NOT tea", "tea AND", "NEAR(", "NEAR(a b, 2",
             "title:tea", "title : tea", "-tea", "^tea", "(tea", "tea)", "{title}: x", "+", "a+b", "\\",
             "tea\0green", "\0", "';DROP TABLE posts;--", "%", "_", "<script>alert(1)</script>",
-            ("x"):rep(199) .. "éé", ("茶"):rep(100), ("tea "):rep(500), ("a"):rep(5000), ("\""):rep(5000), "é", "茶", "\255\254", "\1\2", "",
+            ("x"):rep(199) .. "éé", ("茶"):rep(100),
+            ("tea "):rep(500), ("a"):rep(5000), ("\""):rep(5000), "é", "茶", "\255\254", "\1\2", "",
         } do
             local r = found(typed)
             assert.is_false(has(r, "<script"), typed)

@@ -55,12 +55,15 @@ local function has_pairs(value)
     return type(value) == "table" or (type(meta) == "table" and meta.__pairs ~= nil)
 end
 
+local ORDERED = debug.getmetatable(core.ordered{})
+
 -- Keys and values of a table-like value, in the order in which they are shown, and how many
 -- of the first keys are 1, 2, 3... An ordered dict keeps its order.
 local function contents(value)
     local keys, values, seen = {}, {}, 0
     local meta = debug.getmetatable(value)
-    local each = type(meta) == "table" and meta.__pairs and pairs or core.pairs
+    local has_own = type(meta) == "table" and meta.__pairs and meta ~= ORDERED
+    local each = has_own and pairs or core.pairs
     local is_fine = pcall(function()
         for key, item in each(value) do
             seen = seen + 1

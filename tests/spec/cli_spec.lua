@@ -339,6 +339,13 @@ describe("cflask-lua shell", function()
         assert.truthy(output:find("{{{{{{{...}}}}}}}", 1, true), output)
     end)
 
+    it("keeps an ordered dict's order, sorts other keys, and survives what values do", function()
+        assert.equal('{b = 1, a = 2}\n{1, a = 3, b = 2, ["c d"] = 4}\n<table>\n"\\255a\\000"\n',
+                     (shell('flask.ordered{{"b", 1}, {"a", 2}}\n{1, b = 2, a = 3, ["c d"] = 4}\n'
+                            .. "setmetatable({}, {__tostring = function() error(1) end})\n"
+                            .. '"\\255a\\0"\n')))
+    end)
+
     it("ends with exit or quit", function()
         assert.equal("1\n", (shell("1\nexit\n2\n")))
     end)

@@ -55,14 +55,15 @@ local function has_pairs(value)
     return type(value) == "table" or (type(meta) == "table" and meta.__pairs ~= nil)
 end
 
-local ORDERED = debug.getmetatable(core.ordered{})
+-- Each ordered dict has a metatable of its own, and this in it.
+local ORDERED_PAIRS = debug.getmetatable(core.ordered{}).__pairs
 
 -- Keys and values of a table-like value, in the order in which they are shown, and how many
 -- of the first keys are 1, 2, 3... An ordered dict keeps its order.
 local function contents(value)
     local keys, values, seen = {}, {}, 0
     local meta = debug.getmetatable(value)
-    local has_own = type(meta) == "table" and meta.__pairs and meta ~= ORDERED
+    local has_own = type(meta) == "table" and meta.__pairs and meta.__pairs ~= ORDERED_PAIRS
     local each = has_own and pairs or core.pairs
     local is_fine = pcall(function()
         for key, item in each(value) do

@@ -73,6 +73,9 @@ local limiter = flask.limiter(limited, {key = function() return request.args.k e
 limited:get("/", limiter:limit("2/hour")(function() return "within the limit" end))
 app:mount("/limited", limited)
 
+local loaded = flask.security.random_token(8)
+app:get("/loaded", function() return loaded end)
+
 app:get("/client", function()
     return {remote_addr = request.remote_addr, url = request.url}
 end)

@@ -49,3 +49,19 @@ def _(t):
     await_true(lambda: t.calls(b"9", server) == 0, 20, "the app is not loaded anew")
     equal(t.get(b"/limited/?k=1", server).status, 429, "the status after a reload")
     equal(t.get(b"/limited/?k=2", server).status, 200, "the status of another client")
+
+
+@case("Three workers let through no more of a client's requests than one would")
+def _(t):
+    server = t.serve(arguments=["--workers", "3"])
+    loaded, statuses = set(), []
+    for _ in range(100):
+        client = t.connect(server)
+        client.send(b"GET /loaded HTTP/1.1\r\nHost: a\r\n\r\n"
+                    b"GET /limited/?k=3 HTTP/1.1\r\nHost: a\r\n\r\n")
+        loaded.add(client.answer().body)
+        statuses.append(client.answer().status)
+        if len(loaded) == 3 and len(statuses) > 9:
+            break
+    check(len(loaded) > 1, "one worker has answered all %d", len(statuses))
+    equal(statuses, [200, 200] + [429] * (len(statuses) - 2), "the statuses")

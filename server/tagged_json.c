@@ -275,16 +275,40 @@ static bool looks_tagged(lua_State *L, int index)
     return tag != TAG_NONE;
 }
 
+/* Whether a table is ours to copy: others are written as their __tojson says. */
+static bool is_plain(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return true;
+    lua_pop(L, 1);
+    return value_is_list(L, index) || value_is_ordered(L, index);
+}
+
+/* Whether json_encode will refuse the value for its depth, as one with a cycle; leaves
+   what it likes on the stack then. The first place that is too deep ends the search: a
+   table that holds itself twice has more of them than can ever be gone through. */
+static bool is_too_deep(lua_State *L, int index, int depth)
+{
+    if (lua_type(L, index) != LUA_TTABLE || !is_plain(L, index))
+        return false;
+    if (depth > JSON_MAX_DEPTH || !lua_checkstack(L, 16))
+        return true;
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        if (is_too_deep(L, lua_gettop(L), depth + 1))
+            return true;
+    }
+    return false;
+}
+
 /* Whether anything in the value must be written with a tag that only its type or its look
-   tells of; leaves what it likes on the stack then. What is too deep is left to
-   json_encode, which refuses it. */
+   tells of, or is too deep; leaves what it likes on the stack then. */
 static bool needs_tags(lua_State *L, int index, int depth)
 {
     if (lua_type(L, index) != LUA_TTABLE)
         return jinja_is_markup(L, index);
-    if (depth > JSON_MAX_DEPTH || !lua_checkstack(L, 16))
+    if (!is_plain(L, index))
         return false;
-    if (looks_tagged(L, index))
+    if (depth > JSON_MAX_DEPTH || !lua_checkstack(L, 16) || looks_tagged(L, index))
         return true;
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         if (needs_tags(L, lua_gettop(L), depth + 1))
@@ -405,15 +429,6 @@ static void wrap_dict(lua_State *L)
     wrap(L, TAG_DICT);
 }
 
-/* Whether a table is ours to copy: others are written as their __tojson says. */
-static bool is_plain(lua_State *L, int index)
-{
-    if (!lua_getmetatable(L, index))
-        return true;
-    lua_pop(L, 1);
-    return value_is_list(L, index) || value_is_ordered(L, index);
-}
-
 /* Pushes what is to be written as plain JSON for the value at index. */
 static void push_tagged(lua_State *L, int index, int tags, int depth)
 {
@@ -442,6 +457,10 @@ void tagged_json_encode(lua_State *L, int index, int tags)
     if (!has_any) {
         has_any = needs_tags(L, index, 1);
         lua_settop(L, top);
+    }
+    if (has_any && is_too_deep(L, index, 1)) {
+        lua_settop(L, top);
+        has_any = false;
     }
     if (has_any) {
         push_tagged(L, index, tags, 1);

@@ -298,6 +298,21 @@ describe("the session", function()
         assert.equal("/in", client:get_cookie("session", {path = "/in"}).path)
     end)
 
+    it("refuses a table that is in itself, however often", function()
+        local visit = new_app{HANDLER_CPU_LIMIT = 1}
+        local function tree()
+            local root = {}
+            root.first, root.second = {parent = root}, {parent = root}
+            return root
+        end
+        assert.error_matches(function()
+            visit(function() session.tree = tree() end)
+        end, "can't be saved: %$%.tree")
+        assert.error_matches(function()
+            visit(function() session.mark, session.tree = flask.Markup("<b>"), tree() end)
+        end, "can't be saved: %$%.tree")
+    end)
+
     it("is not there outside of a request", function()
         assert.error_matches(function() return session.a end, "outside of request context")
     end)

@@ -361,6 +361,15 @@ enum budget_verdict budget_leave(struct run *run)
     return run->task->budget.is_parked ? BUDGET_PARKED : BUDGET_KEPT;
 }
 
+int budget_pcall(lua_State *L, struct task *t, int n_args, int n_results)
+{
+    struct run run = {.L = L, .task = t};
+    begin(&run);
+    int status = lua_pcall(L, n_args, n_results, 0);
+    end(&run);
+    return status;
+}
+
 void budget_close_thread(struct task *t, lua_State *co)
 {
     struct run run = {.L = co, .task = t, .is_closing = true};
@@ -442,6 +451,12 @@ enum budget_verdict budget_leave(struct run *run)
 {
     count(run);
     return BUDGET_KEPT;
+}
+
+int budget_pcall(lua_State *L, struct task *t, int n_args, int n_results)
+{
+    (void)t;
+    return lua_pcall(L, n_args, n_results, 0);
 }
 
 void budget_close_thread(struct task *t, lua_State *co)

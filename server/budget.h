@@ -53,6 +53,10 @@ void budget_clear(struct task *t);
 void budget_enter(struct run *run, struct task *t);
 enum budget_verdict budget_leave(struct run *run);
 
+/* lua_pcall of what belongs to a task but runs on L outside of its coroutine, where it
+   can't be parked. Past HANDLER_CPU_LIMIT it fails, and the task is over. */
+int budget_pcall(lua_State *L, struct task *t, int n_args, int n_results);
+
 /* Ends a task's coroutine, or one that it has resumed: calls the functions of its
    to-be-closed variables, for which it has a second of CPU; then they are ended too. */
 void budget_close_thread(struct task *t, lua_State *co);

@@ -314,7 +314,7 @@ void exchange_route(struct exchange *ex)
     lua_State *L = ex->task.L;
     lua_pushcfunction(L, route_lua);
     lua_pushlightuserdata(L, ex);
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+    if (budget_pcall(L, &ex->task, 1, 0) == LUA_OK)
         return;
     log_text(LOG_ERROR, lua_tostring(L, -1));
     lua_pop(L, 1);

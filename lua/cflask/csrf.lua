@@ -187,10 +187,11 @@ local function check_origin(app)
     if not from or from == "" then
         name, from = "Referer", request.headers:get("Referer")
     end
+    local origin = from and origin_of(from)
     if not from or from == "" then
         refuse("The request does not say where it comes from: it has neither an Origin nor a "
                .. "Referer header.")
-    elseif origin_of(from) ~= origin_of(request.scheme .. "://" .. request.host) then
+    elseif not origin or origin ~= origin_of(request.scheme .. "://" .. request.host) then
         refuse("The request comes from another site: the %s header is not this host's.", name)
     end
 end

@@ -56,24 +56,48 @@ static void add_number(lua_State *L, struct buf *b, int i)
     buf_add(b, text, (size_t)n);
 }
 
-static void add(struct machine *m, struct buf *b, int i, int depth);
+/* A value that is being written, and the one that it stands in. */
+struct place {
+    const void *value;
+    const struct place *outer;
+    int depth;
+};
 
-static void add_items(struct machine *m, struct buf *b, int i, int depth)
+/* Whether the value stands in itself: then "..." is written in place of what it has. */
+static bool is_cycle(const struct place *here)
+{
+    for (const struct place *p = here->outer; p; p = p->outer)
+        if (p->value == here->value)
+            return true;
+    return false;
+}
+
+static void add(struct machine *m, struct buf *b, int i, const struct place *outer);
+
+static void add_items(struct machine *m, struct buf *b, int i, const struct place *here)
 {
     lua_State *L = m->L;
     lua_Integer n = values_list_length(L, i);
+    if (is_cycle(here)) {
+        machine_add(m, b, STR("..."));
+        return;
+    }
     for (lua_Integer k = 1; k <= n; k++) {
         if (k > 1)
             machine_add(m, b, STR(", "));
         lua_rawgeti(L, i, k);
-        add(m, b, lua_gettop(L), depth + 1);
+        add(m, b, lua_gettop(L), here);
         lua_pop(L, 1);
     }
 }
 
-static void add_dict(struct machine *m, struct buf *b, int i, int depth)
+static void add_dict(struct machine *m, struct buf *b, int i, const struct place *here)
 {
     lua_State *L = m->L;
+    if (is_cycle(here)) {
+        machine_add(m, b, STR("{...}"));
+        return;
+    }
     lua_Integer n = value_push_keys(L, i);
     int keys = lua_gettop(L);
     buf_addc(b, '{');
@@ -81,10 +105,10 @@ static void add_dict(struct machine *m, struct buf *b, int i, int depth)
         if (k > 1)
             machine_add(m, b, STR(", "));
         lua_rawgeti(L, keys, k);
-        add(m, b, keys + 1, depth + 1);
+        add(m, b, keys + 1, here);
         machine_add(m, b, STR(": "));
         lua_rawget(L, i);
-        add(m, b, keys + 1, depth + 1);
+        add(m, b, keys + 1, here);
         lua_pop(L, 1);
     }
     buf_addc(b, '}');
@@ -100,11 +124,11 @@ static void add_range(struct buf *b, const struct range *r)
     buf_addc(b, ')');
 }
 
-static void add_tuple(struct machine *m, struct buf *b, int i, int depth)
+static void add_tuple(struct machine *m, struct buf *b, int i, const struct place *here)
 {
     buf_addc(b, '(');
-    add_items(m, b, i, depth);
-    if (values_list_length(m->L, i) == 1)
+    add_items(m, b, i, here);
+    if (values_list_length(m->L, i) == 1 && !is_cycle(here))
         buf_addc(b, ',');
     buf_addc(b, ')');
 }
@@ -129,7 +153,8 @@ static void add_object(struct machine *m, struct buf *b, int i)
     lua_pop(L, 1);
 }
 
-static void add_other(struct machine *m, struct buf *b, int i, enum kind k, int depth)
+static void add_other(struct machine *m, struct buf *b, int i, enum kind k,
+                      const struct place *here)
 {
     lua_State *L = m->L;
     switch (k) {
@@ -142,7 +167,7 @@ static void add_other(struct machine *m, struct buf *b, int i, enum kind k, int 
     }
     case K_NAMESPACE:
         machine_add(m, b, STR("<Namespace "));
-        add_dict(m, b, i, depth);
+        add_dict(m, b, i, here);
         buf_addc(b, '>');
         break;
     case K_LOOP: {
@@ -175,11 +200,13 @@ static void add_other(struct machine *m, struct buf *b, int i, enum kind k, int 
     }
 }
 
-static void add(struct machine *m, struct buf *b, int i, int depth)
+static void add(struct machine *m, struct buf *b, int i, const struct place *outer)
 {
     lua_State *L = m->L;
     struct str s;
-    if (depth > VALUES_MAX_DEPTH) {
+    const struct place place = {lua_topointer(L, i), outer, outer ? outer->depth + 1 : 0},
+                       *here = &place;
+    if (here->depth > VALUES_MAX_DEPTH) {
         machine_add(m, b, STR("..."));
         return;
     }
@@ -211,21 +238,21 @@ static void add(struct machine *m, struct buf *b, int i, int depth)
         break;
     case K_LIST:
         buf_addc(b, '[');
-        add_items(m, b, i, depth);
+        add_items(m, b, i, here);
         buf_addc(b, ']');
         break;
     case K_TUPLE:
-        add_tuple(m, b, i, depth);
+        add_tuple(m, b, i, here);
         break;
     case K_KWARGS:
     case K_DICT:
-        add_dict(m, b, i, depth);
+        add_dict(m, b, i, here);
         break;
     case K_RANGE:
         add_range(b, lua_touserdata(L, i));
         break;
     default:
-        add_other(m, b, i, k, depth);
+        add_other(m, b, i, k, here);
     }
 }
 
@@ -235,7 +262,7 @@ void repr_add(struct machine *m, struct buf *b, int i)
         add_number(m->L, b, i);
         return;
     }
-    add(m, b, lua_absindex(m->L, i), 0);
+    add(m, b, lua_absindex(m->L, i), NULL);
     machine_need(m, b, 0);
 }
 

@@ -101,6 +101,8 @@ STATEMENTS = [
     "{% raw %}{{ n }}{% if %}{% endraw %}{{ '{{' }}",
     "{% if n == 1 %}a{% elif n > 3 and not none %}b{% else %}c{% endif %}{% if missing %}x{% endif %}",
     "{{ cycler('a', 'b').next() }}{% set j = joiner('|') %}{% for w in words %}{{ j() }}{{ w }}{% endfor %}",
+    "{% set l = [n] %}{% set t = (l,) %}{% set e = {'l': l} %}{% set x = l.append(l) or l.append(t) or "
+    "l.append(e) or l.append(words) or l.append(words) %}{{ l }}{{ t }}{{ e }}",
     "{% set x, y = (1, 2) %}{{ x }}{{ y }}{% set z = [x, y]|map('string')|join %}{{ z }}",
 ]
 

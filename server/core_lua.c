@@ -364,7 +364,7 @@ static int open_core(lua_State *L)
 
 void core_open(lua_State *L)
 {
-    luax_openlibs(L);
+    luaL_openlibs(L);
     value_open(L);
     luaL_newmetatable(L, "cflask.buf");
     lua_pushcfunction(L, free_buf);

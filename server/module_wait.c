@@ -34,19 +34,6 @@ static int call_finish(lua_State *L)
     return r.finish ? r.finish(L, r.arg) : 0;
 }
 
-/* LuaJIT's waiting functions give a boolean first, see push_waiting. */
-static int results(lua_State *L, int n)
-{
-#if LUA_VERSION_NUM >= 504
-    (void)L;
-    return n;
-#else
-    lua_pushboolean(L, 1);
-    lua_insert(L, -n - 1);
-    return n + 1;
-#endif
-}
-
 /* ---- the end of a wait ---- */
 
 static void release(cflask_wait *w)
@@ -222,7 +209,7 @@ static int finish_here(lua_State *L, cflask_wait *w)
     end(w);
     if (!is_fine)
         return lua_gettop(L) > base ? lua_error(L) : luaL_error(L, "stack overflow");
-    return results(L, lua_gettop(L) - base);
+    return luax_outcome(L, lua_gettop(L) - base);
 }
 
 static int park_here(lua_State *L, cflask_wait *w)
@@ -301,8 +288,7 @@ static int offload_work(lua_State *L, const cflask_work *work, void *arg)
     j->work = work;
     j->arg = arg;
     j->modules = modules_share(modules_of(L));
-    int n = offload(L, &j->offload);
-    return n < 0 ? n : results(L, n); /* on LuaJIT, where below 0 is a yield */
+    return offload(L, &j->offload);
 }
 
 static int is_cancelled(const cflask_job *job)
@@ -310,28 +296,10 @@ static int is_cancelled(const cflask_job *job)
     return pool_is_cancelled(&job->offload.job);
 }
 
-#if LUA_VERSION_NUM >= 504
-
 static void push_waiting(lua_State *L, lua_CFunction fn)
 {
-    lua_pushcfunction(L, fn);
+    luax_pushwaiting(L, fn);
 }
-
-#else /* the results of a wait come behind a boolean */
-
-static void push_waiting(lua_State *L, lua_CFunction fn)
-{
-    static const char chunk[] =
-        "local fn = ... "
-        "local function tell(ok, ...) if ok then return ... end error((...), 0) end "
-        "return function(...) return tell(fn(...)) end";
-    if (luaL_loadbuffer(L, chunk, sizeof chunk - 1, "=push_waiting") != LUA_OK)
-        lua_error(L);
-    lua_pushcfunction(L, fn);
-    lua_call(L, 1, 1);
-}
-
-#endif
 
 void module_set_wait(cflask_api *api)
 {
@@ -346,5 +314,5 @@ void module_set_wait(cflask_api *api)
     api->offload = offload_work;
     api->is_cancelled = is_cancelled;
     api->push_waiting = push_waiting;
-    api->results = results;
+    api->results = luax_outcome;
 }

@@ -67,7 +67,7 @@ static int work_here(lua_State *L, struct offload *o)
     o->job.release(&o->job);
     if (!has_room)
         return luaL_error(L, "stack overflow");
-    return is_fine ? lua_gettop(L) - base : lua_error(L);
+    return is_fine ? luax_outcome(L, lua_gettop(L) - base) : lua_error(L);
 }
 
 static bool is_full(const struct context *context)

@@ -29,8 +29,7 @@ struct offload {
    a thread. Outside of any task, or when no thread can be started, the work is done
    there and then, and nothing else meanwhile.
 
-   On LuaJIT, which has no continuations, a call that waited returns true and the results,
-   or false and the error: a Lua function around it has to tell them apart. */
+   A function that ends so is given to Lua by luax_pushwaiting. */
 int offload(lua_State *L, struct offload *o);
 
 /* Wakes a task that was parked by luax_yield_for_outcome: the results of fn, or its

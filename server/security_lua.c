@@ -121,7 +121,7 @@ static int generate_password_hash(lua_State *L)
     lua_Integer n = luaL_checkinteger(L, 3);
     luaL_argcheck(L, n >= 1 && n <= PASSWORD_MAX_SALT, 3, "a salt's length is expected");
     if (message)
-        return fail(L, message);
+        return luax_outcome(L, fail(L, message));
     if (password_make_salt(salt, (size_t)n) < 0)
         return luaL_error(L, "the kernel gives no random bytes: %s", strerror(errno));
     return hash(L, &method, password, (struct str){salt, (size_t)n},
@@ -136,7 +136,7 @@ static int check_password_hash(lua_State *L)
     if (password_parse_hash(text, &parsed))
         return hash(L, &parsed.method, password, parsed.salt, parsed.key);
     lua_pushboolean(L, 0);
-    return 1;
+    return luax_outcome(L, 1);
 }
 
 /* ---- digests ---- */
@@ -251,17 +251,18 @@ static int likeness(lua_State *L)
 
 void security_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"generate_password_hash", generate_password_hash},
-        {"check_password_hash", check_password_hash},
-        {"digest", digest},
-        {"hmac", hmac},
-        {"constant_time_equal", constant_time_equal},
-        {"random_token", random_token},
-        {"to_base64", to_base64},
-        {"from_base64", from_base64},
-        {"likeness", likeness},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"digest", digest},
+                                         {"hmac", hmac},
+                                         {"constant_time_equal", constant_time_equal},
+                                         {"random_token", random_token},
+                                         {"to_base64", to_base64},
+                                         {"from_base64", from_base64},
+                                         {"likeness", likeness},
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
+    luax_pushwaiting(L, generate_password_hash);
+    lua_setfield(L, -2, "generate_password_hash");
+    luax_pushwaiting(L, check_password_hash);
+    lua_setfield(L, -2, "check_password_hash");
     lua_setfield(L, -2, "security");
 }

@@ -22,13 +22,14 @@ struct child {
     bool has_failed;
 };
 
-/* The children that a parked task waits for. A userdata on the waiting function's stack.
- */
+/* The children that a parked task waits for. A userdata with the first result of each in
+   its table. The registry holds it, not the waiting function's stack, of which LuaJIT
+   keeps nothing while it is parked. */
 struct group {
     struct task *parent;
     int left; /* children that run */
     int n;
-    int results;    /* registry reference of a table: the first result of each */
+    int self;       /* registry reference, until nobody waits any more */
     bool gives_all; /* timeout: one child, all its results */
 };
 
@@ -91,10 +92,18 @@ static void drop_children(struct task *parent)
         end_child((struct child *)parent->children);
 }
 
-static void forget_results(struct group *g)
+static void push_results(lua_State *L, const struct group *g)
 {
-    luaL_unref(g->parent->L, LUA_REGISTRYINDEX, g->results);
-    g->results = LUA_NOREF;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, g->self);
+    luax_getuservalue(L, -1);
+    lua_remove(L, -2);
+}
+
+/* What is left of the group may be read until the next allocation. */
+static void forget_group(struct group *g)
+{
+    luaL_unref(g->parent->L, LUA_REGISTRYINDEX, g->self);
+    g->self = LUA_NOREF;
 }
 
 /* Wakes the parent with `false, error`; the error is on top of the stack of `from`. */
@@ -105,25 +114,25 @@ static void group_fail(struct group *g, lua_State *from)
     lua_pushboolean(co, 0);
     lua_xmove(from, co, 1);
     drop_children(g->parent);
-    forget_results(g);
+    forget_group(g);
     task_wake(g->parent, 2);
 }
 
 static void group_wake_with_results(struct group *g)
 {
     lua_State *co = g->parent->co;
-    if (!lua_checkstack(co, g->n + 3)) {
+    if (!lua_checkstack(co, g->n + 4)) {
         task_push_text(g->parent->L, "too many results");
         group_fail(g, g->parent->L);
         return;
     }
     lua_pushboolean(co, 1);
-    lua_rawgeti(co, LUA_REGISTRYINDEX, g->results);
+    push_results(co, g);
     int list = lua_gettop(co);
     for (int i = 1; i <= g->n; i++)
         lua_rawgeti(co, list, i);
     lua_remove(co, list);
-    forget_results(g);
+    forget_group(g);
     task_wake(g->parent, g->n + 1);
 }
 
@@ -134,8 +143,8 @@ static int collect_lua(lua_State *L)
     struct group *g = c->group;
     lua_State *co = c->task.co;
     int n = g->gives_all ? lua_gettop(co) : 1;
-    luaL_checkstack(L, n + 1, "too many results");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, g->results);
+    luaL_checkstack(L, n + 2, "too many results");
+    push_results(L, g);
     lua_settop(co, n);
     lua_xmove(co, L, n);
     for (int i = n; i >= 1; i--)
@@ -162,16 +171,17 @@ static void group_done(struct group *g, struct child *c)
 /* The parent is ended while it waits. Its children have their end from task_end. */
 static void cancel_group(struct task *parent)
 {
-    forget_results(parent->waits_for);
+    forget_group(parent->waits_for);
 }
 
 static struct group *new_group(lua_State *L, int n)
 {
-    struct group *g = lua_newuserdatauv(L, sizeof *g, 0);
-    *g =
-        (struct group){.parent = task_current(), .left = n, .n = n, .results = LUA_NOREF};
+    struct group *g = lua_newuserdatauv(L, sizeof *g, 1);
+    *g = (struct group){.parent = task_current(), .left = n, .n = n, .self = LUA_NOREF};
     lua_newtable(L);
-    g->results = luaL_ref(L, LUA_REGISTRYINDEX);
+    luax_setuservalue(L, -2);
+    lua_pushvalue(L, -1);
+    g->self = luaL_ref(L, LUA_REGISTRYINDEX);
     g->parent->waits_for = g;
     return g;
 }

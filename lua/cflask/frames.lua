@@ -159,11 +159,21 @@ local function name_of(info, view, is_filter)
     return info.what == "C" and "?" or "function at line " .. info.linedefined
 end
 
-local function lua_frame(co, level, info, view, is_filter)
+-- LuaJIT does not know where the innermost frame stood; the error's text tells.
+local function line_of(info, err)
+    if info.currentline >= 0 or type(err) ~= "string" then
+        return info.currentline
+    end
+    local place = info.short_src .. ":"
+    return err:sub(1, #place) == place and tonumber(err:match("^%d+", #place + 1)) or -1
+end
+
+local function lua_frame(co, level, info, view, is_filter, err)
+    local line = line_of(info, err)
     local frame = {kind = "lua", co = co, level = level, name = name_of(info, view, is_filter),
                    path = info.source:match("^@(.*)$") or info.short_src,
-                   line = info.currentline, is_ours = info.source:find(OURS) ~= nil}
-    frame.lines = excerpt(text_of(info.source), info.currentline)
+                   line = line, is_ours = info.source:find(OURS) ~= nil}
+    frame.lines = excerpt(text_of(info.source), line)
     local is_open
     frame.variables, frame.varargs, is_open = locals_of(co, level)
     frame.shared = upvalues_of(info.func)
@@ -277,7 +287,7 @@ function frames.take(co, err, view)
         if info.what == "C" or info.source == "=cflask.jinja" then
             must_close = must_close or select(3, locals_of(co, level))
         else
-            local frame, is_open = lua_frame(co, level, info, view, templates[level + 1] ~= nil)
+            local frame, is_open = lua_frame(co, level, info, view, templates[level + 1] ~= nil, err)
             must_close = must_close or is_open
             table.insert(list, frame)
         end

@@ -13,7 +13,7 @@ local function kind_of(line)
     if where:sub(1, #OURS) == OURS then
         return "ours"
     end
-    return where:find("[C]", 1, true) == 1 and "C" or "app"
+    return where:find("^%[C%]") and "C" or where:find("^%[builtin") and "C" or "app"
 end
 
 -- The frames to show. A C function is shown where the app called it: in front of its frame.
@@ -58,6 +58,7 @@ end
 -- A message about a method that is missing, with the name of ours that may have been meant.
 local function with_hint(message)
     local name = message:match("attempt to call a nil value %(method '([%w_]+)'%)")
+        or message:match("attempt to call method '([%w_]+)' %(a nil value%)") -- LuaJIT
     if not name then
         return message
     end

@@ -20,11 +20,46 @@ static const char LIBRARY[] =
 
 void luax_openlibs(lua_State *L)
 {
-    luaL_openlibs(L);
+    (luaL_openlibs)(L);
     if (luaL_loadbuffer(L, LIBRARY, sizeof LIBRARY - 1, "=[luajit]") != LUA_OK)
         lua_error(L);
     lua_call(L, 0, 0);
 }
+
+static int do_nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+void luax_claim(lua_State *L)
+{
+    lua_pushcfunction(L, do_nothing);
+    lua_call(L, 0, 0);
+}
+
+/* ---- waits ---- */
+
+void luax_pushwaiting(lua_State *L, lua_CFunction fn)
+{
+    static const char chunk[] =
+        "local fn = ... "
+        "local function tell(ok, ...) if ok then return ... end error((...), 0) end "
+        "return function(...) return tell(fn(...)) end";
+    if (luaL_loadbuffer(L, chunk, sizeof chunk - 1, "=[luajit]") != LUA_OK)
+        lua_error(L);
+    lua_pushcfunction(L, fn);
+    lua_call(L, 1, 1);
+}
+
+int luax_outcome(lua_State *L, int n)
+{
+    lua_pushboolean(L, 1);
+    lua_insert(L, -n - 1);
+    return n + 1;
+}
+
+/* ---- the library for C ---- */
 
 const char *luax_tolstring(lua_State *L, int i, size_t *n)
 {
@@ -43,6 +78,14 @@ const char *luax_tolstring(lua_State *L, int i, size_t *n)
     else
         lua_pushfstring(L, "%s: %p", luaL_typename(L, i), lua_topointer(L, i));
     return lua_tolstring(L, -1, n);
+}
+
+lua_Integer luax_checkinteger(lua_State *L, int i)
+{
+    lua_Number n = luaL_checknumber(L, i);
+    if (n != floor(n) || n < -0x1p63 || n >= 0x1p63)
+        luaL_argerror(L, i, "number has no integer representation");
+    return (lua_Integer)n;
 }
 
 void luax_getsubtable(lua_State *L, int i, const char *key)
@@ -74,6 +117,24 @@ void luax_requiref(lua_State *L, const char *name, lua_CFunction open, int is_gl
         lua_pushvalue(L, -1);
         lua_setglobal(L, name);
     }
+}
+
+bool luax_equal(lua_State *L, int a, int b)
+{
+    a = luax_absindex(L, a);
+    b = luax_absindex(L, b);
+    if (lua_equal(L, a, b))
+        return true;
+    if (lua_type(L, a) != lua_type(L, b) || (!lua_istable(L, a) && !lua_isuserdata(L, a)))
+        return false;
+    if (!luaL_getmetafield(L, a, "__eq") && !luaL_getmetafield(L, b, "__eq"))
+        return false;
+    lua_pushvalue(L, a);
+    lua_pushvalue(L, b);
+    lua_call(L, 2, 1);
+    bool is_equal = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return is_equal;
 }
 
 /* ---- buffers ---- */

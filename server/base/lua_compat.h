@@ -6,12 +6,20 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #if LUA_VERSION_NUM >= 504
 
 /* A hook may be set from a signal handler, is called in every loop, and may yield. */
 #define LUAX_HAS_HOOKS 1
+
+/* `local x <close> = ...` is known, and luax_closethread closes x. */
+#define LUAX_HAS_CLOSE 1
+
+/* Whether a == b and a < b in Lua; both may call metamethods, which must not wait. */
+#define luax_equal(L, a, b)    lua_compare(L, a, b, LUA_OPEQ)
+#define luax_lessthan(L, a, b) lua_compare(L, a, b, LUA_OPLT)
 
 /* Starts or goes on with the coroutine co, with nargs values on its stack; *nresults
    tells how many it left there. LUA_OK, LUA_YIELD or an error's code. */
@@ -30,8 +38,6 @@
 #define luax_setuserobject(L, i) lua_setiuservalue(L, i, 1)
 #define luax_getuserobject(L, i) lua_getiuservalue(L, i, 1)
 
-#define luax_openlibs luaL_openlibs
-
 /* Yields the n values on top. The coroutine is then resumed with a boolean and values:
    they are what the C function that returns this call returns; false raises the one
    value. */
@@ -45,6 +51,17 @@ static inline int luax_take_outcome(lua_State *L, int status, lua_KContext base)
 static inline int luax_yield_for_outcome(lua_State *L, int n)
 {
     return lua_yieldk(L, n, (lua_KContext)(lua_gettop(L) - n), luax_take_outcome);
+}
+
+/* Pushes a function that may return luax_yield_for_outcome(); results it returns at once
+   go through luax_outcome. */
+#define luax_pushwaiting lua_pushcfunction
+
+/* stack: ..., the n results */
+static inline int luax_outcome(lua_State *L, int n)
+{
+    (void)L;
+    return n;
 }
 
 /* The stream of the file of Lua's io library at index i, NULL when that is closed; an
@@ -61,10 +78,10 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #include <stdint.h>
 #include <string.h>
 
-#define LUAX_HAS_HOOKS     0
-#define LUA_OK             0
-#define lua_rawlen         lua_objlen
-#define lua_isyieldable(L) (!lua_pushthread(L) ? (lua_pop(L, 1), 1) : (lua_pop(L, 1), 0))
+#define LUAX_HAS_HOOKS 0
+#define LUAX_HAS_CLOSE 0
+#define LUA_OK         0
+#define lua_rawlen     lua_objlen
 #undef luaL_newlib /* LuaJIT's own wants an array, not a pointer */
 #define luaL_newlib(L, l)       (lua_newtable(L), luaL_setfuncs(L, l, 0))
 #define luaL_len(L, i)          ((lua_Integer)lua_objlen(L, i))
@@ -74,8 +91,14 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 #define luax_setuservalue(L, i) lua_setfenv(L, i)
 #define luax_getuservalue(L, i) lua_getfenv(L, i)
 #define luax_checkfile(L, i)    (*(FILE **)luaL_checkudata(L, i, LUA_FILEHANDLE))
-/* No continuations here: the boolean is the first of the call's results. */
+/* No continuations here: the boolean is the first of the call's results, also of those
+   that are there at once, and a Lua function around the call takes it away. */
 #define luax_yield_for_outcome  lua_yield
+void luax_pushwaiting(lua_State *L, lua_CFunction fn);
+int luax_outcome(lua_State *L, int n);
+#define luax_lessthan           lua_lessthan
+/* In Lua itself, LuaJIT asks __eq only where both values have the same. */
+bool luax_equal(lua_State *L, int a, int b);
 #define LUA_MAXINTEGER          INT64_MAX
 #define LUA_MININTEGER          INT64_MIN
 #define LUA_LOADED_TABLE        "_LOADED"
@@ -85,6 +108,14 @@ static inline FILE *luax_checkfile(lua_State *L, int i)
 /* The standard libraries, and of what apps use: table.unpack, table.pack, a pairs that
    asks __pairs, package.searchers. */
 void luax_openlibs(lua_State *L);
+#define luaL_openlibs(L)    luax_openlibs(L)
+
+/* An error that leaves a C function in which another coroutine was resumed makes LuaJIT
+   take that coroutine for the running one, and compiled code that is left then writes to
+   its stack: LuaJIT#1066. A call, of nothing, sets it right. */
+void luax_claim(lua_State *L);
+#define lua_error(L)        (luax_claim(L), lua_error(L))
+#define luaL_error(L, ...)  (luax_claim(L), luaL_error(L, __VA_ARGS__))
 
 /* As in Lua 5.4, but that the message of an error in __tostring may differ. */
 const char *luax_tolstring(lua_State *L, int i, size_t *n);
@@ -173,6 +204,11 @@ static inline int luax_isinteger(lua_State *L, int i)
     return n == floor(n) && fabs(n) <= 9007199254740992.0;
 }
 #define lua_isinteger             luax_isinteger
+
+/* A fraction is an error, as in Lua 5.4; LuaJIT cuts it off. */
+lua_Integer luax_checkinteger(lua_State *L, int i);
+#define luaL_checkinteger         luax_checkinteger
+#define luaL_optinteger(L, i, d)  (lua_isnoneornil(L, i) ? (d) : luax_checkinteger(L, i))
 
 static inline int luax_rawgetp(lua_State *L, int i, const void *p)
 {

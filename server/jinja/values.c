@@ -176,11 +176,7 @@ static bool equal_objects(lua_State *L, int a, int b)
 {
     if (lua_rawequal(L, a, b))
         return true;
-#if LUA_VERSION_NUM >= 504
-    return lua_compare(L, a, b, LUA_OPEQ);
-#else
-    return lua_equal(L, a, b);
-#endif
+    return luax_equal(L, a, b);
 }
 
 static bool equal(struct machine *m, int a, int b, int depth)
@@ -282,11 +278,7 @@ static bool less(struct machine *m, int a, int b, const char *op, int depth)
     if ((k == K_OBJECT || l == K_OBJECT) &&
         (luaL_getmetafield(L, a, "__lt") || luaL_getmetafield(L, b, "__lt"))) {
         lua_pop(L, 1);
-#if LUA_VERSION_NUM >= 504
-        return lua_compare(L, a, b, LUA_OPLT);
-#else
-        return lua_lessthan(L, a, b);
-#endif
+        return luax_lessthan(L, a, b);
     }
     error_raise(m, "TypeError", "'%s' not supported between instances of '%s' and '%s'",
                 op, object_type_name(L, a), object_type_name(L, b));

@@ -8,7 +8,10 @@ local function failure(fn, ...)
 end
 
 describe("flask.json", function()
-    it("keeps integers integers and floats equal", function()
+    -- LuaJIT's numbers are doubles.
+    local only_with_integers = math.type and it or pending
+
+    only_with_integers("keeps integers integers and floats equal", function()
         for _, text in ipairs{"0", "-1", "9007199254740993", "9223372036854775807",
                               "-9223372036854775808", "0.1", "1e+300", "2.5"} do
             assert.equal(json.decode(text), json.decode(json.encode(json.decode(text))))

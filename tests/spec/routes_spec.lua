@@ -13,7 +13,11 @@ describe("routes", function()
         local words = {}
         for i = 1, select("#", ...) do
             local value = (select(i, ...))
-            words[i] = (math.type and math.type(value) or type(value)) .. ":" .. tostring(value)
+            local kind = math.type and math.type(value) or type(value)
+            if kind == "number" then -- LuaJIT has but one
+                kind = value == math.floor(value) and "integer" or "float"
+            end
+            words[i] = kind .. ":" .. tostring(value)
         end
         return table.concat(words, " ")
     end

@@ -374,7 +374,7 @@ describe("what Python has written into a session", function()
         local visit, client = new_app()
         client:set_cookie("session", signed('{ "b": 1.0e0, "a": "\\u0041" }'))
         assert.same({}, cookies(visit(contents)))
-        assert.equal('a="A" b=1.0', visit(contents).text)
+        assert.equal('a="A" b=' .. (math.type and "1.0" or "1"), visit(contents).text)
     end)
 end)
 

@@ -176,13 +176,14 @@ static void tells_its_type(void **state)
 static void converts(void **state)
 {
     (void)state;
-    run("local function all(f, t) for i = 1, #t do local v = f(t[i][1])"
-        "  if v ~= t[i][2] or math.type(v) ~= math.type(t[i][2]) then"
+    run("local type = math.type or type " /* LuaJIT has one kind of number */
+        "local function all(f, t) for i = 1, #t do local v = f(t[i][1])"
+        "  if v ~= t[i][2] or type(v) ~= type(t[i][2]) then"
         "    error(tostring(t[i][1]) .. ' gives ' .. tostring(v)) end end end "
         "all(int, {{'5', 5}, {'-5', -5}, {'+5', 5}, {'007', 7}, {'', nil}, {'-', nil},"
         " {' 5'}, {'5 '}, {'5.0'}, {'1e3'}, {'0x10'}, {'5\\0'}, {'1_000'}, {true}, {{}},"
         " {'9223372036854775807', math.maxinteger}, {'-9223372036854775808', "
-        "math.mininteger},"
+        "math.mininteger or -2^63},"
         " {'9223372036854775808'}, {'-9223372036854775809'}, {'99999999999999999999'},"
         " {5, 5}, {5.0, 5}, {5.5}})"
         "all(number, {{'5', 5}, {'5.5', 5.5}, {'.5', 0.5}, {'1e3', 1000.0}, {'-1.5', "

@@ -193,8 +193,10 @@ static int open_lua(void **state)
     worker_open();
     L = luaL_newstate();
     core_open(L);
-    lua_register(L, "double", double_lua);
-    lua_register(L, "stay", stay_lua);
+    luax_pushwaiting(L, double_lua);
+    lua_setglobal(L, "double");
+    luax_pushwaiting(L, stay_lua);
+    lua_setglobal(L, "stay");
     return luaL_dostring(L, prelude);
 }
 

@@ -239,8 +239,10 @@ static void the_end_cancels_and_closes(void **state)
     lua_pushinteger(L, 0);
     lua_setglobal(L, "closed");
     const char *chunk =
-        "local x <close> = setmetatable({}, {__close = function() closed = closed "
-        "+ 1 park() end}) park()"; /* a wait there is an error that hurts nobody */
+        LUAX_HAS_CLOSE
+            ? "local x <close> = setmetatable({}, {__close = function() closed = closed "
+              "+ 1 park() end}) park()" /* a wait there is an error that hurts nobody */
+            : "park()";
     start(&c, NULL, chunk);
     task_resume(&c.task, 0);
     c.task.cancel = cancel;
@@ -254,7 +256,7 @@ static void the_end_cancels_and_closes(void **state)
     task_end(&c.task);
     assert_int_equal(c.n_cancelled, 1);
     lua_getglobal(L, "closed");
-    assert_int_equal(lua_tointeger(L, -1), 2);
+    assert_int_equal(lua_tointeger(L, -1), LUAX_HAS_CLOSE ? 2 : 0);
     lua_settop(L, 0);
     assert_true(c.n_called == 0);
 }

@@ -38,6 +38,18 @@ static const char prelude[] =
     "end\n"
     "function numbers(n) local t = {} for i = 1, n do t[i] = i end return t end\n";
 
+/* `x` of `local x` is closed where the language knows that, else nothing is. A call takes
+   about 8,000 values in LuaJIT. */
+#if LUAX_HAS_CLOSE
+#define MANY      "100000"
+#define CLOSE     " <close>"
+#define CLOSED(n) "same(closed, " n ")"
+#else
+#define MANY      "3000"
+#define CLOSE     ""
+#define CLOSED(n) "same(closed, 0)"
+#endif
+
 /* Runs the chunk in a task, then what it spawned, and checks that nothing is left. */
 static void run_chunk(const char *chunk)
 {
@@ -92,13 +104,15 @@ static void the_first_error_ends_the_others(void **state)
     run_chunk(
         "local went_on, closed = false, 0\n"
         "local mark = setmetatable({}, {__close = function() closed = closed + 1 end})\n"
-        "local function slow() local x <close> = mark sleep(5) went_on = true end\n"
+        "local function slow() local x" CLOSE " = mark sleep(5) went_on = true end\n"
         "local ok, e = pcall(gather, {slow, function() sleep(0.01) error({code = 7}) "
         "end, slow})\n"
-        "same(ok, false) same(e.code, 7) same(closed, 2) same(went_on, false)\n"
-        "fails('nil here', gather, {function() error('nil here') end, error})\n"
-        "local ok, e = pcall(gather, {function() error() end}) same(ok, false) same(e, "
-        "nil)\n");
+        "same(ok, false) same(e.code, 7) " CLOSED(
+            "2") " same(went_on, false)\n"
+                 "fails('nil here', gather, {function() error('nil here') end, error})\n"
+                 "local ok, e = pcall(gather, {function() error() end}) same(ok, false) "
+                 "same(e, "
+                 "nil)\n");
 }
 
 static void nested(void **state)
@@ -137,13 +151,14 @@ static void many_results(void **state)
 {
     (void)state;
     run_chunk(
-        "for _, n in ipairs{0, 1, 10, 19, 20, 21, 50, 100, 1000, 100000} do\n"
+        "for _, n in ipairs{0, 1, 10, 19, 20, 21, 50, 100, 1000, " MANY "} do\n"
         "  local t = numbers(n)\n"
         "  same(select('#', timeout(1, function() return table.unpack(t) end)), n)\n"
         "  local fns = {}\n"
         "  for i = 1, math.min(n, 1000) do fns[i] = function() return i end end\n"
         "  same(select('#', gather(fns)), #fns)\n"
         "end\n"
+        "if jit then return end\n"
         "local t = numbers(999000)\n"
         "local function deep(...)\n"
         "  local n = select('#', timeout(1, function() return table.unpack(t, 1, 700000) "
@@ -161,7 +176,7 @@ static void spawning(void **state)
               "nil, 3, nil)\n"
               "spawn(function() spawn(function() log[#log + 1] = 'inner' end) end)\n"
               "same(#log, 0) fails('function', spawn)\n"
-              "for _, n in ipairs{10, 17, 18, 19, 20, 25, 40, 100, 1000, 50000} do\n"
+              "for _, n in ipairs{10, 17, 18, 19, 20, 25, 40, 100, 1000, " MANY "} do\n"
               "  spawn(function(...) log[#log + 1] = select('#', ...) == n\n"
               "        same((select(n, ...)), n) end, table.unpack(numbers(n)))\n"
               "end\n");
@@ -176,19 +191,20 @@ static void ending_the_spawned(void **state)
 {
     (void)state;
     assert_false(luaL_dostring(
-        L, "closed = 0\n"
-           "local function spawned()\n"
-           "  local x <close> = setmetatable({}, {__close = function() closed = closed + "
-           "1 end})\n"
-           "  gather{function() sleep(100) end, function() timeout(50, function() "
-           "sleep(60) end) end}\n"
-           "end\n"
-           "core.run_task(function() for i = 1, 5 do spawn(spawned) end sleep(0.001)\n"
-           "  spawn(spawned) end)\n"));
+        L,
+        "closed = 0\n"
+        "local function spawned()\n"
+        "  local x" CLOSE " = setmetatable({}, {__close = function() closed = closed + "
+        "1 end})\n"
+        "  gather{function() sleep(100) end, function() timeout(50, function() "
+        "sleep(60) end) end}\n"
+        "end\n"
+        "core.run_task(function() for i = 1, 5 do spawn(spawned) end sleep(0.001)\n"
+        "  spawn(spawned) end)\n"));
     assert_int_equal(wait_spawned(NULL), 6);
     wait_end_spawned(NULL);
     assert_int_equal(wait_spawned(NULL), 0);
-    assert_false(luaL_dostring(L, "same(closed, 5)"));
+    assert_false(luaL_dostring(L, CLOSED("5")));
     lua_gc(L, LUA_GCCOLLECT, 0);
 }
 

@@ -160,6 +160,7 @@ struct conn *conn_open(const struct conn_options *options, struct failure *failu
 
 void conn_close(struct conn *c)
 {
+    sqlite3_finalize(c->hold);
     statements_free(&c->cache);
     sqlite3_close_v2(c->handle);
     free(c);

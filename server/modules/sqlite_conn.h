@@ -18,6 +18,12 @@ struct conn {
     struct conn *next_of_all;
     struct cursor *cursors; /* that stand in a statement of its */
 
+    /* A statement in which the connection stands so that those of one task need not each
+       lock the database anew: see db_hold. */
+    sqlite3_stmt *hold;
+    bool is_held;
+    uint64_t task; /* that queried it last */
+
     /* For one run of a statement. */
     bool is_trusted;       /* may BEGIN, COMMIT and the like */
     bool is_vacuum;        /* VACUUM, which begins and attaches by itself */

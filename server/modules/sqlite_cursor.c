@@ -62,6 +62,7 @@ void cursor_end_run(struct cursor *cursor)
 
 void cursor_attach(struct cursor *cursor, struct conn *c, struct statement *st)
 {
+    db_let_go(cursor->db);
     cursor->c = c;
     cursor->st = st;
     cursor->next = c->cursors;

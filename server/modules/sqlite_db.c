@@ -80,6 +80,57 @@ struct db *db_share(struct db *db)
     return db;
 }
 
+/* ---- holding a reader ---- */
+
+void db_let_go(struct db *db)
+{
+    struct conn *c = db->held;
+    if (!c)
+        return;
+    sqlite3_reset(c->hold);
+    c->is_held = false;
+    db->held = NULL;
+}
+
+static void on_turn(int what, void *arg)
+{
+    (void)what;
+    db_let_go(arg);
+}
+
+/* 0, or -1: then nothing would end it. */
+static int await_turn(struct db *db)
+{
+    if (db->turn)
+        return sqlite_api->event_again(db->turn, 0);
+    db->turn = sqlite_api->event_new(-1, 0, 0, on_turn, db);
+    return db->turn ? 0 : -1;
+}
+
+static void hold(struct db *db, struct conn *c)
+{
+    static const char sql[] = "SELECT 1 FROM sqlite_schema UNION ALL SELECT 1";
+    db_let_go(db);
+    if (!c->hold)
+        sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &c->hold, NULL);
+    if (!c->hold || await_turn(db) < 0)
+        return;
+    db->held = c;
+    c->is_held = true;
+    if (sqlite3_step(c->hold) != SQLITE_ROW)
+        db_let_go(db);
+}
+
+void db_hold(lua_State *L, struct db *db, struct conn *c)
+{
+    uint64_t number = sqlite_api->task_number(L, 0);
+    if (c->is_held && c->task != number)
+        db_let_go(db);
+    if (!c->is_held && number && c->task == number)
+        hold(db, c);
+    c->task = number;
+}
+
 /* ---- closing ---- */
 
 static void leave_all(struct db *db, struct conn *c)
@@ -106,6 +157,7 @@ static void wake_next(struct queue *q);
 void db_close(struct db *db)
 {
     db->is_closed = true;
+    db_let_go(db);
     while (db->idle) {
         struct conn *c = db->idle;
         db->idle = c->next;
@@ -134,6 +186,7 @@ void db_release(struct db *db)
     }
     close_queue(&db->writers);
     close_queue(&db->readers);
+    sqlite_api->event_free(db->turn);
     free_db(db);
 }
 

@@ -37,7 +37,9 @@ struct db {
     int n_readers, most_readers, most_waiting;
     struct queue writers, readers;
     struct transaction tx;
-    struct rows spare; /* memory for the next result */
+    struct conn *held;  /* the reader that is held, or NULL */
+    cflask_event *turn; /* ends that when the event loop turns */
+    struct rows spare;  /* memory for the next result */
 };
 
 enum taken {
@@ -62,6 +64,13 @@ enum taken db_take_writer(lua_State *L, struct db *db, struct conn **c,
 
 /* Gives it back; one that has a transaction stays its. */
 void db_give(struct db *db, struct conn *c);
+
+/* The task is about to query the reader on the loop. From its second query on the reader
+   is held in one transaction, until the task waits, the event loop turns, or another task
+   comes: SQLite's three system calls for each are spared. Nobody sees what is older than
+   the beginning of its own request. */
+void db_hold(lua_State *L, struct db *db, struct conn *c);
+void db_let_go(struct db *db);
 
 /* Lua: (db, is_writer, seconds) -> true: try again; false: the time is over; or nil and a
    text. */

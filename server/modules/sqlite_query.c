@@ -158,6 +158,8 @@ static int run_read(lua_State *L, struct conn *c, struct statement *st, enum tak
     struct rows rows = db_take_rows(c->db);
     struct pushed p = {.c = c, .st = st, .rows = &rows, .take = take};
     double seconds = sqlite_api->can_wait(L) ? ON_LOOP : 0;
+    if (c != c->db->writer)
+        db_hold(L, c->db, c);
     switch (run_here(c, st, &rows, take, &p.is_more, seconds, &failure)) {
     case RUN_FINE:
         return give_results(L, &p, &rows);

@@ -228,6 +228,7 @@ static int finish(lua_State *L, void *arg)
     struct job *j = arg;
     j->is_finished = true;
     j->c->is_running = false;
+    db_let_go(j->db); /* who goes on after this sees it */
     if (j->c == j->db->writer)
         transaction_check(j->db);
     if (j->failure.code != SQLITE_OK && j->control == CONTROL_BEGIN)
@@ -299,6 +300,7 @@ static int offload(lua_State *L, const struct job *wanted, const char *sql, size
         memcpy(copy, sql, n);
         copy[n] = '\0';
     }
+    db_let_go(j->db);
     j->c->is_running = true;
     return sqlite_api->offload(L, &work, j);
 }

@@ -210,6 +210,27 @@ describe("A query", function()
         end
     end)
 
+    it("sees what its task, or one that it waited for, has written", function()
+        local db, path = new_db()
+        local other = sqlite.open(path)
+        in_request(function()
+            local function count() return db:one("SELECT count(*) AS n FROM t").n end
+            for i = 1, 5 do
+                assert.same({i * 3 - 3, i * 3 - 3, i * 3 - 3}, {count(), count(), count()})
+                db:exec("INSERT INTO t (a) VALUES (1)")
+                assert.same({i * 3 - 2, i * 3 - 2}, {count(), count()})
+                flask.gather{function() db:exec("INSERT INTO t (a) VALUES (1)") end}
+                assert.same({i * 3 - 1, i * 3 - 1}, {count(), count()})
+                other:exec("INSERT INTO t (a) VALUES (1)")
+            end
+            db:exec("CREATE TABLE u AS SELECT 7 AS x")
+            assert.equal(7, db:one("SELECT x FROM u").x)
+            assert.equal(7, db:one("SELECT x FROM u").x)
+            db:exec("DROP TABLE u")
+            error_of(db.one, db, "SELECT x FROM u")
+        end)
+    end)
+
     it("that writes and returns rows is done by the writer", function()
         local db = new_db()
         local function insert()

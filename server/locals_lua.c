@@ -80,9 +80,17 @@ static int newindex_lua(lua_State *L)
     return 0;
 }
 
+/* Raises where a method was called with a dot: its first argument is then a name. */
+static void check_self(lua_State *L)
+{
+    if (lua_type(L, 1) != LUA_TUSERDATA)
+        luaL_error(L, "this is a method: call it with a colon, as flask.g:get(\"name\")");
+}
+
 /* g:get(name, default) */
 static int get_lua(lua_State *L)
 {
+    check_self(L);
     lua_settop(L, 3);
     push_value(L, 2);
     if (lua_isnil(L, -1))
@@ -113,6 +121,7 @@ static int pop_lua(lua_State *L)
 /* g:setdefault(name, value) */
 static int setdefault_lua(lua_State *L)
 {
+    check_self(L);
     lua_settop(L, 3);
     push_value(L, 2);
     if (!lua_isnil(L, -1))

@@ -100,7 +100,10 @@ function misuse.options(options, known, what)
     end
     misuse.check(options, "table", "the options of " .. what)
     for key in pairs(options) do
-        if not known[key] then
+        if type(key) == "number" then
+            misuse.fail("%s takes options by name, as in {name = value}, not %s", what,
+                        misuse.show(options[key]))
+        elseif not known[key] then
             misuse.fail("%s has no option %s%s", what, misuse.show(key),
                         misuse.hint(tostring(key), known))
         end

@@ -268,6 +268,9 @@ describe("registration", function()
             ["has no option \"method\"; did you mean methods?"] = function()
                 app:route("/x", {method = "GET"}, view)
             end,
+            ["takes options by name, as in {name = value}, not \"POST\""] = function()
+                app:route("/x", {"POST"}, view)
+            end,
             ["must be a list such as"] = function() app:route("/x", {methods = "GET"}, view) end,
             ["has its method already"] = function() app:get("/x", {methods = {"POST"}}, view) end,
             ["the view of the route"] = function() app:get("/x", "endpoint", 3) end,

@@ -38,6 +38,16 @@ describe("flask.g", function()
             assert.same({c = 3}, seen)
         end)
     end)
+
+    it("tells of a method that is called with a dot", function()
+        flask.Flask("shop"):app_context(function()
+            for _, name in ipairs{"get", "pop", "setdefault"} do
+                local is_fine, message = pcall(g[name], "user", "nobody")
+                assert.is_false(is_fine)
+                assert.truthy(message:find("call it with a colon", 1, true), message)
+            end
+        end)
+    end)
 end)
 
 describe("flask.current_app", function()

@@ -441,6 +441,11 @@ local function with_root(words, roots)
     return all
 end
 
+-- Whether busted finds tests here without being told where.
+local function has_tests()
+    return core.is_file(".busted") or core.is_dir("tests") or core.is_dir("spec")
+end
+
 -- Modules that must be the same ones in every test file: busted loads what comes later anew
 -- for each.
 local function load_all()
@@ -449,7 +454,7 @@ local function load_all()
     end
 end
 
-function commands.test(found)
+function commands.test(found, wrong)
     local words = found.rest
     if words[1] == "--" then
         words = {(table.unpack or unpack)(words, 2)}
@@ -463,6 +468,10 @@ function commands.test(found)
         return 1
     end
     load_all()
+    if #words == 0 and not has_tests() then
+        wrong("which tests? There is no folder tests or spec here: "
+              .. "cflask-lua test hello_spec.lua")
+    end
     local roots = roots_of(words)
     loader.put_on_path(core.getcwd())
     for _, root in ipairs(roots) do

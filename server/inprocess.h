@@ -5,7 +5,8 @@
 
 #include "base/lua_compat.h"
 
-/* Sets exchange, with_request, hold_request, within, with_app and release_context in the table on top. */
+/* Sets exchange, with_request, hold_request, within, with_app and release_context in the
+ * table on top. */
 void inprocess_open(lua_State *L);
 
 /* Lets go of the request that is kept for client:context, if there is one. */

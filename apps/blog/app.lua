@@ -58,6 +58,7 @@ uploads.register(app)
 
 app:before_serving(function()
     settings.check(app)
+    uploads.check(app)
     if app.debug then
         -- So that a fresh copy has something to show. In production that is the operator's word:
         -- cflask-lua apps/blog db migrate

@@ -23,8 +23,8 @@ function uploads.kind(bytes)
     return nil
 end
 
-local function folder()
-    local app = flask.current_app
+local function folder(app)
+    app = app or flask.current_app
     local path = app.config.UPLOAD_FOLDER
     return path:sub(1, 1) == "/" and path or app.root_path .. "/" .. path
 end
@@ -74,6 +74,17 @@ function uploads.remove(name)
             flask.current_app.logger:warning("picture: %s", message)
         end
     end
+end
+
+-- Called once before serving: an error now, rather than with the first picture.
+function uploads.check(app)
+    local path = folder(app) .. "/.probe"
+    local file, message = io.open(path, "w")
+    if not file then
+        error("UPLOAD_FOLDER can't be written to: " .. message, 0)
+    end
+    file:close()
+    os.remove(path)
 end
 
 -- /uploads/NAME. A name is never used twice, so that browsers may keep a picture for a year. Should a

@@ -46,7 +46,7 @@ def test_blog_from_register_to_delete(browser, url):
              picture_alt="A white dot")
         browser.type("#edit [name=picture]", file.name)
         browser.click("#edit button")
-    browser.await_value(text_of("h1"), "Tea <b>& rain</b>")
+        browser.await_value(text_of("h1"), "Tea <b>& rain</b>")  # the file is there until then
     browser.await_value(text_of(".prose strong"), "rains")
     browser.await_value(COUNT % ".prose li", 2)
     browser.await_value("return document.querySelector('.picture').naturalWidth", 1)

@@ -87,10 +87,16 @@ class Browser:
         """What the script, a function's body, returns."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
+    def attempt(self, script):
+        try:
+            return self.run(script)
+        except RuntimeError as error:
+            return str(error)
+
     def await_value(self, script, expected, seconds=10):
-        """Waits until the script returns that value."""
+        """Waits until the script returns that value. It may fail meanwhile: pages come and go."""
         end = time.monotonic() + seconds
-        while (value := self.run(script)) != expected:
+        while (value := self.attempt(script)) != expected:
             if time.monotonic() > end:
                 raise AssertionError("%s is %r, not %r" % (script, value, expected))
             time.sleep(0.05)

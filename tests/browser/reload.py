@@ -87,7 +87,9 @@ def test_error_page_gives_way_to_the_app_when_it_is_mended(browser):
 def test_page_that_answers_a_form_is_not_sent_again(browser):
     with Live() as live:
         browser.go(live.server.url)
+        browser.run("window.isFormer = true")
         browser.click("button")
+        browser.await_value("return !window.isFormer && document.readyState === 'complete'", True)
         browser.run("window.isSame = true")
         live.save("two")
         browser.await_value("return document.querySelector('#cflask-banner') !== null", True)

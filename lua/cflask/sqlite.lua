@@ -152,6 +152,11 @@ end
 
 -- ## Statements
 
+local WAITED = {
+    [0] = "all connections that read are in use, by rows that are gone through for one",
+    [1] = "another task has the connection that writes",
+    [2] = "other slow queries have the threads",
+}
 local TRIES = 3 -- a task that was woken has its turn; only a stuck one loses it
 local PATIENCE = 0.25 -- seconds, before connections are looked for that nobody holds any more
 
@@ -166,20 +171,20 @@ local function collect(self)
 end
 
 -- Waits for a connection. true, or false when it has taken too long; or nil and a text.
-local function wait(self, is_writer)
+local function wait(self, what)
     local first = math.min(PATIENCE, self._timeout)
-    local is_turn, text = core.wait(self._handle, is_writer, first)
+    local is_turn, text = core.wait(self._handle, what, first)
     if is_turn ~= false then
         return is_turn, text
     end
     collect(self)
-    return core.wait(self._handle, is_writer, self._timeout - first)
+    return core.wait(self._handle, what, self._timeout - first)
 end
 
 -- Waits for a connection and calls the primitive again. Gives what it gives.
-local function retry(self, primitive, target, is_writer, sql, ...)
+local function retry(self, primitive, target, what, sql, ...)
     for _ = 1, TRIES do
-        local is_turn, text = wait(self, is_writer)
+        local is_turn, text = wait(self, what)
         if is_turn == nil then
             return false, "SQLITE_BUSY", text
         elseif not is_turn then
@@ -189,10 +194,9 @@ local function retry(self, primitive, target, is_writer, sql, ...)
         if a ~= false or b ~= nil then
             return a, b, c, d, e
         end
-        is_writer = c
+        what = c
     end
-    return false, "SQLITE_BUSY", ("waited for %g s for a connection: %s"):format(self._timeout,
-        is_writer and "another task writes" or "all are in use by rows that are gone through")
+    return false, "SQLITE_BUSY", ("waited for %g s: %s"):format(self._timeout, WAITED[what])
 end
 
 -- db:query(sql, params): the rows, as a list of tables, column name to value.

@@ -1,4 +1,5 @@
-/* The C modules that we ship: they are in the binary, and use nothing of it but cflask.h.
+/* The C modules that we ship: they are in the binary, and use nothing of it but
+ * cflask.h.
  */
 #ifndef MODULES_H
 #define MODULES_H

@@ -43,7 +43,8 @@ static int on_busy(void *arg, int n)
     return 1;
 }
 
-/* Pragmas that set nothing for the connection; others belong to all connections alike. */
+/* Pragmas that set nothing for the connection; others belong to all connections
+ * alike. */
 static bool is_harmless(const char *pragma)
 {
     static const char *const names[] = {

@@ -18,8 +18,8 @@ struct conn {
     struct conn *next_of_all;
     struct cursor *cursors; /* that stand in a statement of its */
 
-    /* A statement in which the connection stands so that those of one task need not each
-       lock the database anew: see db_hold. */
+    /* A statement in which the connection stands so that those of one task need
+       not each lock the database anew: see db_hold. */
     sqlite3_stmt *hold;
     bool is_held;
     uint64_t task; /* that queried it last */
@@ -48,8 +48,8 @@ extern const cflask_api *sqlite_api;
 struct conn *conn_open(const struct conn_options *options, struct failure *failure);
 void conn_close(struct conn *c);
 
-/* Begins a run: on the loop, where `seconds` is how long it may take (0: as long as it
-   likes); or on a thread, for a job. conn_end ends it. */
+/* Begins a run: on the loop, where `seconds` is how long it may take (0: as
+   long as it likes); or on a thread, for a job. conn_end ends it. */
 void conn_begin(struct conn *c, const cflask_job *job, double seconds, double timeout);
 void conn_end(struct conn *c);
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const double RESCUE = 0.02; /* seconds in which a woken task has to come */
 
@@ -47,6 +48,13 @@ static struct db *free_db(struct db *db)
     return NULL;
 }
 
+/* All threads of the server's pool (one for each processor, 2 to 4) but one. */
+static int most_slow(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return processors > 4 ? 3 : processors < 2 ? 1 : (int)processors - 1;
+}
+
 struct db *db_open(const struct conn_options *options, struct failure *failure)
 {
     struct db *db = calloc(1, sizeof *db);
@@ -61,8 +69,9 @@ struct db *db_open(const struct conn_options *options, struct failure *failure)
     db->options.path = strdup(options->path);
     db->options.pragmas = strdup(options->pragmas);
     db->is_single = !*options->path || strcmp(options->path, ":memory:") == 0;
-    open_queue(&db->writers);
-    open_queue(&db->readers);
+    for (int i = 0; i < WAITS; i++)
+        open_queue(&db->queues[i]);
+    db->most_slow = most_slow();
     if (!db->options.path || !db->options.pragmas) {
         failure_set(failure, SQLITE_NOMEM, "out of memory");
         return free_db(db);
@@ -165,8 +174,8 @@ void db_close(struct db *db)
     }
     if (db->writer && !db->is_writing)
         close_one(db, db->writer);
-    wake_next(&db->writers);
-    wake_next(&db->readers);
+    for (int i = 0; i < WAITS; i++)
+        wake_next(&db->queues[i]);
 }
 
 static void close_queue(struct queue *q)
@@ -184,8 +193,8 @@ void db_release(struct db *db)
         cursors_drop(db->all);
         close_one(db, db->all);
     }
-    close_queue(&db->writers);
-    close_queue(&db->readers);
+    for (int i = 0; i < WAITS; i++)
+        close_queue(&db->queues[i]);
     sqlite_api->event_free(db->turn);
     free_db(db);
 }
@@ -224,8 +233,8 @@ static void on_rescue(int what, void *arg)
     wake_next(q);
 }
 
-/* The turn of the first that waits. The task comes from the event loop; one that was
-   ended in between never does. */
+/* The turn of the first that waits. The task comes from the event loop; one
+   that was ended in between never does. */
 static void wake_next(struct queue *q)
 {
     struct waiter *w = q->first;
@@ -270,9 +279,9 @@ static void on_time(int what, void *arg)
 
 static const cflask_waiting waiting = {finish_wait, cancel_wait, release_wait};
 
-int db_wait(lua_State *L, struct db *db, bool is_writer, double seconds)
+int db_wait(lua_State *L, struct db *db, enum wait what, double seconds)
 {
-    struct queue *q = is_writer || db->is_single ? &db->writers : &db->readers;
+    struct queue *q = &db->queues[what];
     if (q->count >= db->most_waiting) {
         lua_pushnil(L);
         lua_pushfstring(L, "%d others wait for the connection", q->count);
@@ -351,7 +360,7 @@ enum taken db_take_writer(lua_State *L, struct db *db, struct conn **c,
         return TAKE_FAILED;
     if (db->tx.is_open)
         return take_in_transaction(L, db, c, failure);
-    if (db->is_writing || !is_its_turn(L, &db->writers))
+    if (db->is_writing || !is_its_turn(L, &db->queues[WAIT_WRITER]))
         return TAKE_LATER;
     db->is_writing = true;
     *c = db->writer;
@@ -384,7 +393,8 @@ enum taken db_take_reader(lua_State *L, struct db *db, struct conn **c,
         return db_take_writer(L, db, c, failure);
     if (!can_be_used(db, failure))
         return TAKE_FAILED;
-    if ((!db->idle && db->n_readers >= db->most_readers) || !is_its_turn(L, &db->readers))
+    if ((!db->idle && db->n_readers >= db->most_readers) ||
+        !is_its_turn(L, &db->queues[WAIT_READER]))
         return TAKE_LATER;
     *c = db->idle;
     if (*c)
@@ -392,7 +402,7 @@ enum taken db_take_reader(lua_State *L, struct db *db, struct conn **c,
     else
         *c = open_reader(db, failure);
     if (db->idle)
-        wake_next(&db->readers);
+        wake_next(&db->queues[WAIT_READER]);
     return *c ? TAKEN : TAKE_FAILED;
 }
 
@@ -413,7 +423,25 @@ void db_give(struct db *db, struct conn *c)
         c->next = db->idle;
         db->idle = c;
     }
-    wake_next(c == db->writer ? &db->writers : &db->readers);
+    wake_next(&db->queues[c == db->writer ? WAIT_WRITER : WAIT_READER]);
+}
+
+/* ---- threads ---- */
+
+bool db_begin_slow(lua_State *L, struct db *db)
+{
+    if (db->n_slow >= db->most_slow || !is_its_turn(L, &db->queues[WAIT_THREAD]))
+        return false;
+    db->n_slow++;
+    if (db->n_slow < db->most_slow)
+        wake_next(&db->queues[WAIT_THREAD]);
+    return true;
+}
+
+void db_end_slow(struct db *db)
+{
+    db->n_slow--;
+    wake_next(&db->queues[WAIT_THREAD]);
 }
 
 /* ---- memory for results ---- */
@@ -422,7 +450,6 @@ struct rows db_take_rows(struct db *db)
 {
     struct rows rows = db->spare;
     db->spare = (struct rows){NULL, 0, 0, 0, 0};
-    rows.n = rows.count = 0;
     return rows;
 }
 

@@ -1,4 +1,5 @@
-/* A database: one connection that writes, a few that read, and who waits for them. */
+/* A database: one connection that writes, a few that read, and who waits for
+ * them. */
 #ifndef SQLITE_DB_H
 #define SQLITE_DB_H
 
@@ -10,9 +11,13 @@ struct waiter;
 struct queue {
     struct waiter *first, **last;
     int count;
-    uint64_t woken; /* the number of the task, plus one, whose turn it is; 0: nobody's */
+    uint64_t woken;       /* the number of the task, plus one, whose turn it is; 0:
+                             nobody's */
     cflask_event *rescue; /* gives the turn to the next when that task never comes */
 };
+
+/* What a task waits for. */
+enum wait { WAIT_READER, WAIT_WRITER, WAIT_THREAD, WAITS };
 
 /* The transaction on the writing connection. */
 struct transaction {
@@ -35,7 +40,8 @@ struct db {
     bool is_writing; /* the writer is taken */
     struct conn *idle, *all;
     int n_readers, most_readers, most_waiting;
-    struct queue writers, readers;
+    struct queue queues[WAITS];
+    int n_slow, most_slow; /* reads on threads */
     struct transaction tx;
     struct conn *held;  /* the reader that is held, or NULL */
     cflask_event *turn; /* ends that when the event loop turns */
@@ -65,16 +71,21 @@ enum taken db_take_writer(lua_State *L, struct db *db, struct conn **c,
 /* Gives it back; one that has a transaction stays its. */
 void db_give(struct db *db, struct conn *c);
 
-/* The task is about to query the reader on the loop. From its second query on the reader
-   is held in one transaction, until the task waits, the event loop turns, or another task
-   comes: SQLite's three system calls for each are spared. Nobody sees what is older than
-   the beginning of its own request. */
+/* The task is about to query the reader on the loop. From its second query on
+   the reader is held in one transaction, until the task waits, the event loop
+   turns, or another task comes: SQLite's three system calls for each are
+   spared. Nobody sees what is older than the beginning of its own request. */
 void db_hold(lua_State *L, struct db *db, struct conn *c);
 void db_let_go(struct db *db);
 
-/* Lua: (db, is_writer, seconds) -> true: try again; false: the time is over; or nil and a
-   text. */
-int db_wait(lua_State *L, struct db *db, bool is_writer, double seconds);
+/* Whether a read may go to a thread: one of the pool's is left for writes,
+   whatever is slow. db_end_slow when it is out of it. */
+bool db_begin_slow(lua_State *L, struct db *db);
+void db_end_slow(struct db *db);
+
+/* Lua: (db, what, seconds) -> true: try again; false: the time is over; or nil
+   and a text. */
+int db_wait(lua_State *L, struct db *db, enum wait what, double seconds);
 
 /* The rows' memory for one result, and its return. */
 struct rows db_take_rows(struct db *db);
@@ -94,7 +105,8 @@ void transaction_check(struct db *db);
 /* Its work will never be finished: rolls it back; its end is still to come. */
 void transaction_break(struct db *db);
 
-/* It is over: rolled back if it was not committed. The connection can be given back. */
+/* It is over: rolled back if it was not committed. The connection can be given
+ * back. */
 void transaction_end(struct db *db);
 
 /* Lua's end of it: at once, or when the thread is out of the connection. */

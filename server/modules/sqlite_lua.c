@@ -34,8 +34,8 @@ static int list_meta(lua_State *L, int table)
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* open(path, {readonly=, pragmas=, timeout=, readers=, waiting=, statements=, list=}) ->
-   a handle, or false and what went wrong. All of them are needed. */
+/* open(path, {readonly=, pragmas=, timeout=, readers=, waiting=, statements=,
+   list=}) -> a handle, or false and what went wrong. All of them are needed. */
 static int open_lua(lua_State *L)
 {
     const struct conn_options options = {
@@ -90,11 +90,13 @@ static int close_lua(lua_State *L)
     return 1;
 }
 
-/* wait(db, is_writer, seconds) -> true: try again; false: the time is over; or nil, text
+/* wait(db, what, seconds) -> true: try again; false: the time is over; or nil,
+ * text
  */
 static int wait_lua(lua_State *L)
 {
-    return db_wait(L, check_db(L), lua_toboolean(L, 2), luaL_checknumber(L, 3));
+    return db_wait(L, check_db(L), (enum wait)luaL_checkinteger(L, 2),
+                   luaL_checknumber(L, 3));
 }
 
 /* ---- transactions ---- */
@@ -136,7 +138,8 @@ static int gc_guard(lua_State *L)
     return 0;
 }
 
-/* begin(guard, has_no_keys) -> true; or what query_all_lua gives instead of rows */
+/* begin(guard, has_no_keys) -> true; or what query_all_lua gives instead of
+ * rows */
 static int begin_lua(lua_State *L)
 {
     struct guard *guard = luaL_checkudata(L, 1, guard_meta);
@@ -149,7 +152,7 @@ static int begin_lua(lua_State *L)
     case TAKE_LATER:
         lua_pushboolean(L, 0);
         lua_pushnil(L);
-        lua_pushboolean(L, 1);
+        lua_pushinteger(L, WAIT_WRITER);
         return sqlite_api->results(L, 3);
     case TAKEN:
         break;
@@ -165,7 +168,8 @@ static int begin_lua(lua_State *L)
                                 db->options.is_readonly ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
-/* control(db, sql): a savepoint's beginning or end in the caller's transaction */
+/* control(db, sql): a savepoint's beginning or end in the caller's transaction
+ */
 static int control_lua(lua_State *L)
 {
     struct db *db = check_db(L);
@@ -248,7 +252,8 @@ static const luaL_Reg waiting[] = {{"open", open_lua},
                                    {"wait", wait_lua},
                                    {NULL, NULL}};
 
-/* Counting all memory costs a lock for each malloc: before SQLite's first use only. */
+/* Counting all memory costs a lock for each malloc: before SQLite's first use
+ * only. */
 static void configure(void)
 {
     static bool is_done;

@@ -9,8 +9,8 @@ static const char blob_meta; /* its address is the registry's key of blobs' meta
 
 /* ---- text ---- */
 
-/* How many bytes the UTF-8 sequence at p has, 0 when it is none (RFC 3629: no surrogates,
-   nothing overlong, up to U+10FFFF); NUL is none. */
+/* How many bytes the UTF-8 sequence at p has, 0 when it is none (RFC 3629: no
+   surrogates, nothing overlong, up to U+10FFFF); NUL is none. */
 static size_t sequence(const unsigned char *p, const unsigned char *end)
 {
     unsigned c = *p;
@@ -92,7 +92,8 @@ static int bind_bytes(lua_State *L, int index, struct statement *st, int i, bool
     return sqlite3_bind_text64(st->handle, i, p, n, how, SQLITE_UTF8);
 }
 
-/* A blob's bytes live as long as its table, and so as long as the parameters. */
+/* A blob's bytes live as long as its table, and so as long as the parameters.
+ */
 static int bind_blob(lua_State *L, int index, struct statement *st, int i,
                      bool is_borrowed)
 {

@@ -10,8 +10,8 @@ enum { DIRECT = 15 }; /* runs of a slow statement that go to a thread at once */
 
 /* ---- what a query begins with ---- */
 
-/* The database and the SQL, which is a string and no number that could become one. NULL:
- *failure tells. */
+/* The database and the SQL, which is a string and no number that could become
+ *one. NULL: failure tells. */
 static struct db *check_arguments(lua_State *L, struct failure *failure)
 {
     struct db **place = lua_touserdata(L, 1);
@@ -78,12 +78,12 @@ static enum taken take_both(lua_State *L, struct db *db, struct conn **c,
     return *st ? TAKEN : TAKE_FAILED;
 }
 
-/* false alone, the argument for db_wait behind it: wait for a connection. */
-static int later(lua_State *L, bool is_writer)
+/* false, nil, and what db_wait shall wait for. */
+static int later(lua_State *L, enum wait what)
 {
     lua_pushboolean(L, 0);
     lua_pushnil(L);
-    lua_pushboolean(L, is_writer);
+    lua_pushinteger(L, what);
     return sqlite_api->results(L, 3);
 }
 
@@ -146,9 +146,18 @@ static int run_on_thread(lua_State *L, struct conn *c, struct statement *st,
                          enum take take)
 {
     struct failure failure = {0};
+    bool is_slow = c != c->db->writer;
     sqlite3_reset(st->handle);
-    if (params_bind(L, 3, st, false, &failure) != SQLITE_OK)
+    if (is_slow && !db_begin_slow(L, c->db)) {
+        statement_give(&c->cache, st);
+        db_give(c->db, c);
+        return later(L, WAIT_THREAD);
+    }
+    if (params_bind(L, 3, st, false, &failure) != SQLITE_OK) {
+        if (is_slow)
+            db_end_slow(c->db);
         return drop(L, c, st, &failure);
+    }
     return work_offload_fetch(L, c, st, take, NULL);
 }
 
@@ -175,7 +184,8 @@ static int run_read(lua_State *L, struct conn *c, struct statement *st, enum tak
     }
 }
 
-/* A statement that was slow goes to a thread at once, but now and then has its chance. */
+/* A statement that was slow goes to a thread at once, but now and then has its
+ * chance. */
 static bool is_for_thread(lua_State *L, struct statement *st)
 {
     if (st->is_write)
@@ -198,7 +208,7 @@ static int query(lua_State *L, enum take take)
         return work_fail(L, &failure);
     switch (take_both(L, db, &c, &st, &failure)) {
     case TAKE_LATER:
-        return later(L, st != NULL || db->is_single);
+        return later(L, st || db->is_single ? WAIT_WRITER : WAIT_READER);
     case TAKE_FAILED:
         return work_fail(L, &failure);
     case TAKEN:
@@ -239,7 +249,7 @@ int query_exec_lua(lua_State *L)
     const char *sql = lua_tolstring(L, 2, &n);
     enum taken taken = db_take_writer(L, db, &c, &failure);
     if (taken == TAKE_LATER)
-        return later(L, true);
+        return later(L, WAIT_WRITER);
     if (taken == TAKE_FAILED)
         return work_fail(L, &failure);
     struct statement *st = statement_take(&c->cache, c->handle, sql, n, &failure);

@@ -84,6 +84,7 @@ void rows_clear(struct rows *rows)
     if (rows->room > KEPT)
         rows_free(rows);
     rows->n = rows->count = 0;
+    rows->n_columns = 0;
 }
 
 void rows_free(struct rows *rows)
@@ -117,13 +118,12 @@ static const char *push_value(lua_State *L, const char *at)
     return at + 9;
 }
 
-/* Pushes the names; returns the place of the first. Without rows none: n_columns is then
-   the last result's. */
+/* Pushes the names; returns the place of the first. */
 static int push_names(lua_State *L, const struct rows *rows, char **names)
 {
     luaL_checkstack(L, rows->n_columns + 8, "too many columns");
     int first = lua_gettop(L) + 1;
-    for (int i = 0; rows->count > 0 && i < rows->n_columns; i++)
+    for (int i = 0; i < rows->n_columns; i++)
         lua_pushstring(L, names[i]);
     return first;
 }

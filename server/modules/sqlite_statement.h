@@ -39,7 +39,8 @@ enum { STATEMENT_BUCKETS = 64 };
 
 struct statements {
     struct statement *buckets[STATEMENT_BUCKETS];
-    TAILQ_HEAD(statements_by_age, statement) by_age; /* the one used last is first */
+    TAILQ_HEAD(statements_by_age, statement)
+    by_age; /* the one used last is first */
     int count, most;
 };
 
@@ -48,19 +49,20 @@ void statements_init(struct statements *cache, int most);
 /* Finalizes all. None may be in use any more. */
 void statements_free(struct statements *cache);
 
-/* The statement for that text, prepared or found; NULL: *failure tells. The text must be
-   one statement. It is the caller's until statement_give. */
+/* The statement for that text, prepared or found; NULL: *failure tells. The
+   text must be one statement. It is the caller's until statement_give. */
 struct statement *statement_take(struct statements *cache, sqlite3 *db, const char *sql,
                                  size_t n, struct failure *failure);
 
 /* Resets it and keeps it for the next. */
 void statement_give(struct statements *cache, struct statement *st);
 
-/* The names of its columns, which may have changed with the schema: ask after the first
-   step. NULL when memory is out. */
+/* The names of its columns, which may have changed with the schema: ask after
+   the first step. NULL when memory is out. */
 char **statement_names(struct statement *st);
 
-/* Notes the connection's last error in *failure, with `code` unless that is generic. */
+/* Notes the connection's last error in *failure, with `code` unless that is
+ * generic. */
 void failure_note(struct failure *failure, sqlite3 *db, int code);
 void failure_set(struct failure *failure, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

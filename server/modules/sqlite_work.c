@@ -21,6 +21,7 @@ struct job {
     size_t n;
     struct rows rows;
     bool is_more, is_finished;
+    bool is_slow; /* a read that has begun by db_begin_slow */
     int64_t changes, last_id;
     struct failure failure;
 };
@@ -255,6 +256,8 @@ static void give_back(struct job *j)
     struct db *db = j->db;
     bool is_writer = j->c == db->writer;
     j->c->is_running = false;
+    if (j->is_slow)
+        db_end_slow(db);
     if (j->st && !j->cursor)
         statement_give(&j->c->cache, j->st);
     if (!j->is_finished && is_writer && db->tx.is_open)
@@ -310,6 +313,7 @@ int work_offload_fetch(lua_State *L, struct conn *c, struct statement *st, enum 
 {
     struct job j = {.c = c, .st = st, .take = take, .cursor = cursor, .push = push_fetch};
     j.run = st->is_write ? run_write : run_fetch;
+    j.is_slow = !cursor && c != c->db->writer;
     if (cursor)
         cursor->is_running = true;
     return offload(L, &j, NULL, 0);

@@ -67,6 +67,12 @@ describe("A query", function()
     it("gives rows as a marked list, one row, or nil", function()
         local db = new_db()
         assert.equal("[]", flask.json.encode(db:query("SELECT * FROM t")))
+        local wide = {}
+        for i = 1, 500 do
+            wide[i] = "1 AS c" .. i
+        end
+        db:query("SELECT " .. table.concat(wide, ", "))
+        assert.same({}, db:query("SELECT id FROM t")) -- in the memory of the wide one
         db:exec("INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y')")
         assert.same({{id = 1, a = 1, b = "x"}, {id = 2, a = 2, b = "y"}},
                     db:query("SELECT * FROM t ORDER BY id"))

@@ -128,6 +128,25 @@ class Writers:
             thread.join()
 
 
+@case("Slow queries in all threads that they may have leave one for writes", alone=True)
+def _(t):
+    with Folder() as folder:
+        server = folder.serve(t)
+        n = steps_for(t, server, 1 if not IS_SANITIZED else 5)
+        slow = [t.connect(server).send(get(b"/slow/%d" % n)) for _ in range(6)]
+        for i in range(20):
+            equal(t.connect(server).send(post(b"/add/%d" % i)).answer().status, 200, "the status")
+        slow[-1].socket.setblocking(False)
+        try:
+            check(not slow[-1].take(), "the connection was closed")
+            raise Failure("the last slow query ended before the writes")
+        except BlockingIOError:
+            pass
+        for client in slow:
+            client.socket.setblocking(True)
+            equal(client.answer(seconds=120).json(), {"sum": n * (n + 1) // 2}, "the row")
+
+
 @case("After kill -9 of the worker in the middle of writes no committed row is lost, 50 times",
       alone=True)
 def _(t):

@@ -67,7 +67,7 @@ COMPILE = $(CC) -std=c11 -D_GNU_SOURCE $(WARN) -Iserver $(if $(filter no,$(LIBED
 SRC   := $(sort $(wildcard server/*.c server/base/*.c server/jinja/*.c server/modules/*.c))
 SRC   := $(if $(filter no,$(SQLITE)),$(filter-out server/modules/sqlite_%,$(SRC)),$(SRC))
 OBJ   := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/embedded_files.o
-UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
+UNITS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(if $(filter no,$(SQLITE)),tests/unit/sqlite_%),$(wildcard tests/unit/*_test.c)))
 FUZZED := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 DRIVERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/parity/*_driver.c))
 COUNTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_count.c))

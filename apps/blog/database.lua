@@ -6,10 +6,10 @@ function database.open(app)
     return app:database(app.config.DATABASE)
 end
 
--- Applies the migrations that are new. The path is the app's: the server may have been started
--- anywhere.
+-- Applies the migrations that are new: the files of migrations/ beside this one, wherever the
+-- server was started.
 function database.migrate(app)
-    return app:database():migrate(app.root_path .. "/migrations")
+    return app:database():migrate()
 end
 
 return database

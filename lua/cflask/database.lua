@@ -175,6 +175,7 @@ function database.open(app, url, options)
     end
     local db = require("cflask.sqlite").open(path, own)
     app._database, app._migrations = db, paths.join(app.root_path, folder)
+    db._root, db._migrations = app.root_path, folder
     app:cli("db", function(word) return command(app, db, word) end,
             "migrate, status or shell: the database")
     return db

@@ -3,6 +3,7 @@
 local errors = require "cflask.errors"
 local flask_core = require "cflask.core"
 local misuse = require "cflask.misuse"
+local paths = require "cflask.paths"
 
 local has_core, core = pcall(require, "cflask.sqlite_core")
 if not has_core then
@@ -353,15 +354,23 @@ end
 
 -- ## Migrations
 
+-- The folder of migrations: an app's database finds it beside the app.
+local function migrations_folder(db, folder)
+    if folder == nil then
+        folder = db._migrations
+    end
+    return db._root and type(folder) == "string" and paths.join(db._root, folder) or folder
+end
+
 -- db:migrate(folder): applies the files of that folder that have not been; see
 -- sqlite_migrations.lua. Returns the names of those that were.
 function Database:migrate(folder)
-    return require("cflask.sqlite_migrations").apply(self, folder)
+    return require("cflask.sqlite_migrations").apply(self, migrations_folder(self, folder))
 end
 
 -- db:migrations(folder): what is in that folder, and when it was applied.
 function Database:migrations(folder)
-    return require("cflask.sqlite_migrations").status(self, folder)
+    return require("cflask.sqlite_migrations").status(self, migrations_folder(self, folder))
 end
 
 -- Whether the text ends with a whole statement, and not inside of one.

@@ -1229,7 +1229,7 @@ function Database:transaction(fn) end
 ---@return boolean
 function Database:in_transaction() end
 
----@param folder string
+---@param folder? string an app's database has a default, and takes it from the app's folder
 ---@return string[]
 function Database:migrate(folder) end
 

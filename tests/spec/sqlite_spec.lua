@@ -4,6 +4,9 @@ local sqlite = require "cflask.sqlite"
 local COUNT = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < %d) "
 local SLOW = COUNT:format(300000) .. "SELECT sum(n) AS n FROM c" -- about 50 ms
 
+-- LuaJIT closes nothing when a loop is left or a task ended: the garbage collector does.
+local with_close = rawget(_G, "jit") and pending or it
+
 local function new_path()
     local path = os.tmpname()
     os.remove(path)
@@ -354,7 +357,7 @@ describe("db:rows", function()
         end
     end)
 
-    it("may be left early, and nested, and written beside", function()
+    with_close("may be left early, and nested, and written beside", function()
         local db = new_db()
         in_request(function()
             for _ = 1, 50 do
@@ -495,7 +498,7 @@ describe("A transaction", function()
         db:exec("INSERT INTO t (id) VALUES (9)")
     end)
 
-    it("is rolled back when its task is ended, waiting for whatever", function()
+    with_close("is rolled back when its task is ended, waiting for whatever", function()
         local db = new_db()
         for _, wait in ipairs{
             function() flask.sleep(60) end,

@@ -12,7 +12,7 @@ def count(text, pattern):
     return len(re.findall(pattern, text))
 
 
-@case("A view past HANDLER_CPU_LIMIT is ended with 503, its traceback is in the log")
+@case("A view past HANDLER_CPU_LIMIT is ended with 503, its traceback is in the log", luajit=False)
 def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     client = t.connect(server)
@@ -26,7 +26,7 @@ def _(t):
     check(re.search(r"traceback:\n\t\S*app\.lua:\d+: in ", log), "the log has no traceback")
 
 
-@case("The traceback leads through coroutines of the app's own")
+@case("The traceback leads through coroutines of the app's own", luajit=False)
 def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     equal(t.connect(server).send(get(b"/compute/own")).answer().status, 503, "the status")
@@ -34,7 +34,7 @@ def _(t):
     equal(count(log, "in a coroutine that was resumed here:"), 1, "the coroutines")
 
 
-@case("A stream past HANDLER_CPU_LIMIT is broken off")
+@case("A stream past HANDLER_CPU_LIMIT is broken off", luajit=False)
 def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     client = t.connect(server)
@@ -46,7 +46,7 @@ def _(t):
     t.is_serving(server)
 
 
-@case("A spawned task past HANDLER_CPU_LIMIT is ended, and logged")
+@case("A spawned task past HANDLER_CPU_LIMIT is ended, and logged", luajit=False)
 def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     equal(t.connect(server).send(get(b"/compute/spawn")).answer().status, 200, "the status")
@@ -56,7 +56,8 @@ def _(t):
 
 
 for kind in ("bare", "pcall", "own", "template"):
-    @case("With HANDLER_TIME_SLICE others are answered while a view computes (%s)" % kind)
+    @case("With HANDLER_TIME_SLICE others are answered while a view computes (%s)" % kind,
+          luajit=False)
     def _(t, kind=kind):
         server = t.serve({"HANDLER_CPU_LIMIT": 1.5, "HANDLER_TIME_SLICE": 0.02})
         busy, other = t.connect(server), t.connect(server)
@@ -67,7 +68,7 @@ for kind in ("bare", "pcall", "own", "template"):
         equal(busy.answer().status, 503, "the status")
 
 
-@case("In debug mode what holds up the server is logged with its traceback, once")
+@case("In debug mode what holds up the server is logged with its traceback, once", luajit=False)
 def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.4}, arguments=("--debug",))
     equal(t.connect(server).send(get(b"/compute/bare")).answer().status, 503, "the status")
@@ -81,7 +82,7 @@ def _(t):
                "a blocking call is not warned of")
 
 
-@case("Without debug mode nothing is said of what holds up the server")
+@case("Without debug mode nothing is said of what holds up the server", luajit=False)
 def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     equal(t.connect(server).send(get(b"/compute/bare")).answer().status, 503, "the status")

@@ -4,11 +4,12 @@ import threading
 import time
 
 from heads import BEHIND, acceptance, refuses, says
-from wire import HASTY, TOKEN, Failure, await_true, case, check, equal
+from wire import HASTY, IS_LUAJIT, TOKEN, Failure, await_true, case, check, equal
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 GET = b"GET /hello HTTP/1.1\r\nHost: a\r\n"
 MIB = 1 << 20
+COPIES = 2 if IS_LUAJIT else 1  # of a long text: LuaJIT's string.rep keeps its buffer
 MEMORY = 8000  # kB that a connection may cost for a while
 
 
@@ -445,7 +446,7 @@ def _(t):
     client.send(b"GET /big/100000000 HTTP/1.1\r\nHost: a\r\n\r\n")
     client.head()
     time.sleep(1)
-    server.grew(before, 110000 + MEMORY, "a large text")
+    server.grew(before, COPIES * 110000 + MEMORY, "a large text")
 
 
 @case("What is sent while an answer is not read is not taken in", row=48)
@@ -473,7 +474,7 @@ def _(t):
     client = t.connect(server, receive_buffer=8192)
     client.send(b"GET /big/20000000 HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
     time.sleep(1.5)
-    server.grew(before, 30000 + MEMORY, "a pipeline")
+    server.grew(before, COPIES * 30000 + MEMORY, "a pipeline")
 
 
 # ---- connections and descriptors ----

@@ -8,12 +8,11 @@ import tempfile
 import threading
 import time
 
-from wire import BINARY, HERE, await_true, case, check, equal
+from wire import BINARY, HERE, IS_LUAJIT, await_true, case, check, equal
 
 TOP = os.path.dirname(os.path.dirname(HERE))
 HEADERS = os.path.join(TOP, "server")
-LUA = "luajit" if "LuaJIT" in subprocess.run([BINARY, "version"], capture_output=True,
-                                             text=True).stdout else "lua5.4"
+LUA = "luajit" if IS_LUAJIT else "lua5.4"
 SOON = 20  # s: machines may be slow
 APP = """
 local flask = require "cflask"

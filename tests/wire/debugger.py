@@ -98,7 +98,8 @@ def _(t):
     equal(page.evaluate("1", fields="Origin: http://%s\r\n" % page.host).status, 200, "its own page")
 
 
-@case("an endless loop at the debugger's prompt ends at HANDLER_CPU_LIMIT", waits=True)
+@case("an endless loop at the debugger's prompt ends at HANDLER_CPU_LIMIT", waits=True,
+      luajit=False)
 def _(t):
     page = Page(t)
     page.unlock()

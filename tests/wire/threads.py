@@ -64,7 +64,7 @@ def _(t):
 
 @case("SIGTERM lets a hash come to its end", waits=True)
 def _(t):
-    server = t.serve()
+    server = t.serve({"SHUTDOWN_TIMEOUT": 60})  # beside others it takes its time
     client = t.connect(server).send(hashing(LONG))
     await_threads(server)
     server.signal(signal.SIGTERM)

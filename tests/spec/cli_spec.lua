@@ -317,7 +317,7 @@ describe("cflask-lua shell", function()
 
     it("shows an error in one line, goes on, and ends with status 1", function()
         local output, status = shell("error('boom')\nlocal t = nil; t.x = 1\n1 +\n\n'go on'\n")
-        assert.truthy(output:find("prompt:1: boom\n", 1, true), output)
+        assert.truthy(output:find((rawget(_G, "jit") and "" or "prompt:1: ") .. "boom\n", 1, true), output)
         assert.truthy(output:find("attempt to index [^\n]*a nil value"), output)
         assert.is_nil(output:find("traceback", 1, true), output)
         assert.equal(1, status)

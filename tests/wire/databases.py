@@ -178,7 +178,8 @@ def _(t):
         equal(folder.rows("PRAGMA integrity_check"), [("ok",)], "the integrity")
 
 
-@case("What runs into REQUEST_TIMEOUT in a transaction is rolled back, and others write", waits=True)
+@case("What runs into REQUEST_TIMEOUT in a transaction is rolled back, and others write", waits=True,
+      luajit=False)
 def _(t):
     with Folder() as folder:
         server = folder.serve(t, REQUEST_TIMEOUT=0.3)

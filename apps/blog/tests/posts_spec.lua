@@ -108,7 +108,8 @@ describe("the blog", function()
         for _, page in ipairs{"0", "-5", "x", "1.5", "", "%00", "99999999999999999999999"} do
             assert.is_true(has(ann:get("/?page=" .. page), "Page 1 of 3"), page)
         end
-        assert.equal(404, ann:get("/?page=9223372036854775807").status_code)
+        assert.equal(math.type and 404 or 200, -- LuaJIT has no such integer
+                     ann:get("/?page=9223372036854775807").status_code)
         assert.is_true(has(ann:get("/authors/ann?page=2"), "Post number 3"))
     end)
 

@@ -19,5 +19,5 @@ return function()
     for _ = 1, count do
         row = next_row()
     end
-    ngx.print(row.message)
+    ngx.print(row.message) -- luacheck: globals ngx
 end

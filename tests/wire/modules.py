@@ -56,8 +56,8 @@ class Served:
         self.folder = new_folder(t)
         with open(os.path.join(self.folder, "app.lua"), "w") as file:
             file.write(APP.replace("return app\n", settings + "return app\n"))
-        self.library = os.path.join(self.folder, "module.so")
-        compile_module(self.library)
+        self.so_path = os.path.join(self.folder, "module.so")
+        compile_module(self.so_path)
         self.server = t.serve(app=os.path.join(self.folder, "app.lua"),
                               arguments=["--debug"] if debug else [])
 
@@ -66,11 +66,11 @@ class Served:
         made = os.path.join(self.folder, "made.tmp")
         compile_module(made, version)
         if in_place:
-            with open(made, "rb") as source, open(self.library, "r+b") as target:
+            with open(made, "rb") as source, open(self.so_path, "r+b") as target:
                 target.truncate(0)
                 target.write(source.read())
         else:
-            os.rename(made, self.library)
+            os.rename(made, self.so_path)
 
     def log_has(self, text):
         return text in self.server.log()
@@ -330,7 +330,7 @@ def unloaded(t):
 @case("hooks tell of a worker's start and stop and of a generation's end", waits=True)
 def hooks(t):
     served = Served(t)
-    compile_module(served.library, "2")
+    compile_module(served.so_path, "2")
     served.server.signal(signal.SIGHUP)
     await_true(lambda: served.log_has("end of version 1"), SOON, "version 1 does not end")
     stop(served.server)

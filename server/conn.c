@@ -14,11 +14,11 @@
 #include "conn.h"
 
 #include "app.h"
-#include "debugger.h"
 #include "dispatch.h"
 #include "log.h"
 #include "reload.h"
 #include "send.h"
+#include "visitor.h"
 #include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
@@ -309,7 +309,7 @@ static void read_body(struct conn *c)
 static void begin_body(struct conn *c)
 {
     struct request *r = &c->ex->request;
-    c->own = reload_find(&r->head);
+    c->own = reload_find(r);
     if (!c->own)
         exchange_route(c->ex);
     if (!http1_begin_body(&c->reader, &r->head)) {
@@ -454,7 +454,7 @@ static void answer_own(struct conn *c)
     const struct http1_head *head = &c->ex->request.head;
     bool must_close = head->wants_close || head->minor == 0;
     bool is_head = str_eq(head->method, STR("HEAD"));
-    bool is_stream = c->own == RELOAD_EVENTS && !is_head;
+    bool is_stream = reload_is_stream(c->own) && !is_head;
     reload_answer(output_of(c), c->own, is_head, must_close);
     exchange_free(c->ex);
     c->ex = NULL;
@@ -542,7 +542,7 @@ static void note_peer(struct conn *c)
     snprintf(c->peer.address, sizeof c->peer.address, "%s",
              address && *address ? address : "unix:");
     c->peer.port = port;
-    c->peer.is_loopback = debugger_is_loopback(c->peer.address);
+    c->peer.is_loopback = visitor_is_loopback(c->peer.address);
 }
 
 /* Finds evhttp's connection, which is known only after on_accept has returned. It must
@@ -667,7 +667,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     int64_t now = now_ms();
     (void)fd, (void)what;
     if (now >= all->next_beat) { /* a client that has gone is noticed by a write */
-        conns_tell(all, STR(":\n\n"));
+        conns_tell(all, STR(":\n\n"), STR(":\n\n"));
         all->next_beat = now + BEAT;
     }
     for (struct conn *c = all->first, *next; c; c = next) {
@@ -717,18 +717,22 @@ void conns_use(struct conns *all, struct app *app, const struct options *options
                                         (int)options->max_header_count};
 }
 
-void conns_tell(struct conns *all, struct str text)
+static void tell(struct conn *c, struct str text)
+{
+    if (is_congested(&c->sink)) {
+        close_now(c);
+        return;
+    }
+    evbuffer_add(output_of(c), text.p, text.n);
+    flush(&c->sink);
+}
+
+void conns_tell(struct conns *all, struct str own, struct str others)
 {
     for (struct conn *c = all->first, *next; c; c = next) {
         next = c->next;
-        if (!c->is_listening)
-            continue;
-        if (is_congested(&c->sink)) {
-            close_now(c);
-            continue;
-        }
-        evbuffer_add(output_of(c), text.p, text.n);
-        flush(&c->sink);
+        if (c->is_listening)
+            tell(c, c->own == RELOAD_EVENTS ? own : others);
     }
 }
 

@@ -23,8 +23,9 @@ void conns_use(struct conns *conns, struct app *app, const struct options *optio
    the connection. */
 void conns_end_requests(struct conns *conns, lua_State *L);
 
-/* Writes to each event stream (see reload.h). */
-void conns_tell(struct conns *conns, struct str text);
+/* Writes to each event stream (see reload.h): `own` to those of RELOAD_EVENTS, `others`
+   to those of RELOAD_CHANGES. */
+void conns_tell(struct conns *conns, struct str own, struct str others);
 
 /* Accepts nobody any more, closes idle connections, and lets each other one end with its
    answer. `on_empty(arg)` is called once no connection is left, perhaps at once. */

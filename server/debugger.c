@@ -12,6 +12,7 @@
 #include "dispatch.h"
 #include "jinja/jinja.h"
 #include "request_lua.h"
+#include "visitor.h"
 #include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -75,13 +76,6 @@ int debugger_open(void)
     return draw_pin(guard->pin);
 }
 
-bool debugger_is_loopback(const char *address)
-{
-    if (strncmp(address, "::ffff:", 7) == 0)
-        address += 7;
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
-}
-
 /* pin() -> "123-456-789" */
 static int pin_lua(lua_State *L)
 {
@@ -132,10 +126,18 @@ static int cookie_lua(lua_State *L)
     return 2;
 }
 
-/* is_local() -> whether the running request's connection comes from this machine */
-static int is_local_lua(lua_State *L)
+/* visitor() -> who sends the running request: "own", "far", "passed on", "foreign host"
+   or "foreign origin" */
+static int visitor_lua(lua_State *L)
 {
-    lua_pushboolean(L, request_check_current(L)->request.peer.is_loopback);
+    static const char *const names[] = {
+        [VISITOR_OWN] = "own",
+        [VISITOR_FAR] = "far",
+        [VISITOR_PASSED_ON] = "passed on",
+        [VISITOR_FOREIGN_HOST] = "foreign host",
+        [VISITOR_FOREIGN_ORIGIN] = "foreign origin",
+    };
+    lua_pushstring(L, names[visitor_of(&request_check_current(L)->request)]);
     return 1;
 }
 
@@ -305,7 +307,7 @@ void debugger_push_library(lua_State *L)
     static const luaL_Reg functions[] = {{"pin", pin_lua},
                                          {"check_pin", check_pin_lua},
                                          {"cookie", cookie_lua},
-                                         {"is_local", is_local_lua},
+                                         {"visitor", visitor_lua},
                                          {"release", release_lua},
                                          {"close", close_lua},
                                          {"template_frames", template_frames_lua},

@@ -13,9 +13,6 @@ struct failure;
    wrong PINs: once, before any is forked. -1 without memory or randomness. */
 int debugger_open(void);
 
-/* Whether a numeric address is this machine's own, 127.0.0.0/8 or ::1. */
-bool debugger_is_loopback(const char *address);
-
 /* The exchange's task has died by an error that its app is about to hear of. In debug
    mode its coroutine is kept with its frames, and the task has a fresh one; else false,
    and nothing has happened. */

@@ -5,10 +5,10 @@
 
 #include "app.h"
 #include "budget.h"
-#include "debugger.h"
 #include "dispatch.h"
 #include "request_lua.h"
 #include "send.h"
+#include "visitor.h"
 #include "wait.h"
 #include <event2/buffer.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static void read_peer(lua_State *L, int options, struct peer *peer)
     lua_getfield(L, options, "scheme");
     if (lua_isstring(L, -3))
         snprintf(peer->address, sizeof peer->address, "%s", lua_tostring(L, -3));
-    peer->is_loopback = debugger_is_loopback(peer->address);
+    peer->is_loopback = visitor_is_loopback(peer->address);
     peer->port = (int)lua_tointeger(L, -2);
     peer->is_secure = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), "https") == 0;
     lua_pop(L, 3);

@@ -9,6 +9,7 @@
 #include "dispatch.h"
 #include "embedded.h"
 #include "send.h"
+#include "visitor.h"
 #include <strings.h>
 
 #define SCRIPT_PATH "/__cflask__/reload.js"
@@ -66,21 +67,45 @@ void reload_close(void)
 
 /* ---- what the script asks for ---- */
 
-enum reload_target reload_find(const struct http1_head *head)
+/* Which events a visitor listens to. That the app has changed is told to other machines,
+   too: a telephone's page is to reload as well. A name or a page that may be a stranger's
+   is told nothing. */
+static enum reload_target events_for(enum visitor visitor)
 {
+    switch (visitor) {
+    case VISITOR_OWN:
+        return RELOAD_EVENTS;
+    case VISITOR_FAR:
+    case VISITOR_PASSED_ON:
+        return RELOAD_CHANGES;
+    default:
+        return RELOAD_REFUSED;
+    }
+}
+
+bool reload_is_stream(enum reload_target target)
+{
+    return target == RELOAD_EVENTS || target == RELOAD_CHANGES;
+}
+
+enum reload_target reload_find(const struct request *r)
+{
+    const struct http1_head *head = &r->head;
     if (!state.is_on || head->is_chunked || head->length > 0)
         return RELOAD_NONE;
     if (!str_eq(head->method, STR("GET")) && !str_eq(head->method, STR("HEAD")))
         return RELOAD_NONE;
     if (str_eq(head->path, STR(SCRIPT_PATH)))
         return RELOAD_SCRIPT;
-    return str_eq(head->path, STR(EVENTS_PATH)) ? RELOAD_EVENTS : RELOAD_NONE;
+    if (str_eq(head->path, STR(EVENTS_PATH)))
+        return events_for(visitor_of(r));
+    return RELOAD_NONE;
 }
 
-void reload_event(struct buf *out)
+void reload_event(struct buf *out, enum reload_target target)
 {
     buf_addf(out, "data: {\"changed\":%lld,\"error\":", (long long)state.changed);
-    if (state.error.n && state.has_last_good)
+    if (target == RELOAD_EVENTS && state.error.n && state.has_last_good)
         error_page_json_string(out, buf_str(&state.error));
     else
         buf_addstr(out, STR("null"));
@@ -99,7 +124,7 @@ static void add_script(struct buf *out, bool is_head, bool must_close)
         buf_add(out, file->data, n);
 }
 
-static void add_events(struct buf *out, bool is_head)
+static void add_events(struct buf *out, enum reload_target target, bool is_head)
 {
     buf_addf(out,
              "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -109,7 +134,17 @@ static void add_events(struct buf *out, bool is_head)
     if (is_head)
         return;
     buf_addstr(out, STR("retry: 500\n"));
-    reload_event(out);
+    reload_event(out, target);
+}
+
+static void add_refusal(struct buf *out, bool is_head, bool must_close)
+{
+    const struct str why = STR("Pages of other sites are told nothing here.\n");
+    buf_addf(out,
+             "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n"
+             "Content-Length: %zu\r\nCache-Control: no-store\r\nDate: %s\r\n%s\r\n",
+             why.n, send_date().p, must_close ? "Connection: close\r\n" : "");
+    buf_addstr(out, is_head ? STR("") : why);
 }
 
 void reload_answer(struct evbuffer *out, enum reload_target target, bool is_head,
@@ -118,8 +153,10 @@ void reload_answer(struct evbuffer *out, enum reload_target target, bool is_head
     struct buf text = {0};
     if (target == RELOAD_SCRIPT)
         add_script(&text, is_head, must_close);
+    else if (target == RELOAD_REFUSED)
+        add_refusal(&text, is_head, must_close);
     else
-        add_events(&text, is_head);
+        add_events(&text, target, is_head);
     evbuffer_add(out, text.p, text.n);
     buf_free(&text);
 }
@@ -229,11 +266,12 @@ struct str reload_page(struct exchange *ex)
         response_has_no_content(r->status) || !is_html(r) ||
         response_field(r, STR("Content-Encoding")))
         return r->text;
-    int64_t at = find_place(r->text);
+    enum reload_target events = events_for(visitor_of(&ex->request));
+    int64_t at = events == RELOAD_REFUSED ? -1 : find_place(r->text);
     if (at < 0)
         return r->text;
     struct buf added = {0};
-    if (state.error.n && state.has_last_good)
+    if (events == RELOAD_EVENTS && state.error.n && state.has_last_good)
         add_banner(&added);
     add_tag(&added, ex);
     struct str page = join(ex, r->text, (size_t)at, &added);

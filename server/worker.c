@@ -227,10 +227,12 @@ static void free_signals(struct serving *s)
 
 static void tell_browsers(struct serving *s)
 {
-    struct buf event = {0};
-    reload_event(&event);
-    conns_tell(s->conns, buf_str(&event));
-    buf_free(&event);
+    struct buf own = {0}, others = {0};
+    reload_event(&own, RELOAD_EVENTS);
+    reload_event(&others, RELOAD_CHANGES);
+    conns_tell(s->conns, buf_str(&own), buf_str(&others));
+    buf_free(&own);
+    buf_free(&others);
 }
 
 /* What the log and the pages do is the serving generation's wish. */

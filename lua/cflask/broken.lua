@@ -61,13 +61,16 @@ end
 
 local ESCAPES = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&#34;"}
 
+local HIDDEN = "The reason stands in the server's log, and on this page on the server's own machine."
+
 -- An app whose one answer tells why the app can't be loaded: the text, or what the server has
--- noted since.
+-- noted since. It has paths and source lines in it: those who may not see the debugger are told
+-- no more than that there is an error.
 function broken.app(text)
     local app = require("cflask").Flask("broken", {static_folder = false, template_folder = false})
     app.config.DEBUG = true
     app:before_request(function()
-        local now = core.load_error() or text
+        local now = core.debugger.visitor() == "own" and (core.load_error() or text) or HIDDEN
         if core.wants_json() then
             return {code = 500, name = "The app can't be loaded", description = now}, 500
         end

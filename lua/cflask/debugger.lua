@@ -50,36 +50,19 @@ end
 
 -- ## Who may see it
 
--- Whether a host, with or without a port, is this machine by its name: one that is not can
--- have been made to lead here by whoever owns it.
-local function is_loopback_host(host)
-    local name = (host or ""):lower():gsub(":%d+$", "")
-    return name == "localhost" or name:find("^[%w-]+%.localhost$") ~= nil or name == "[::1]"
-        or name:find("^127%.%d+%.%d+%.%d+$") ~= nil
-end
-
--- What says that a request has come through somebody who passes on what others send.
-local FORWARDED = {"X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "Via"}
+local REFUSALS = {
+    far = "the debugger answers this machine alone (127.0.0.1 and ::1)",
+    ["passed on"] = "the debugger answers no request that was passed on (X-Forwarded-For, "
+        .. "Forwarded, Via and the like)",
+    ["foreign host"] = "the debugger answers to localhost and 127.0.0.1, not to %s",
+    ["foreign origin"] = "the debugger does not answer pages of %s",
+}
 
 -- Why the request may not see the debugger, or nil when it may.
 local function refusal()
-    local headers = request.headers
-    if not core.debugger.is_local() then
-        return "the debugger answers this machine alone (127.0.0.1 and ::1)"
-    end
-    for _, name in ipairs(FORWARDED) do
-        if headers[name] then
-            return "the debugger answers no request that was passed on (" .. name .. ")"
-        end
-    end
-    if not is_loopback_host(headers.Host) then
-        return "the debugger answers to localhost and 127.0.0.1, not to " .. tostring(headers.Host)
-    end
-    local origin = headers.Origin
-    if origin and not is_loopback_host(origin:match("^https?://([^/]+)$")) then
-        return "the debugger does not answer pages of " .. origin
-    end
-    return nil
+    local visitor = core.debugger.visitor()
+    local name = request.headers[visitor == "foreign host" and "Host" or "Origin"]
+    return REFUSALS[visitor] and REFUSALS[visitor]:format(tostring(name))
 end
 
 -- The same of what acts: it must come from a page of this very server.

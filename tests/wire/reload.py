@@ -23,8 +23,8 @@ def app_of(*pieces):
     return HEAD + "".join(pieces) + "return app\n"
 
 
-def get(path="/", fields=""):
-    return ("GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n" % (path, fields)).encode()
+def get(path="/", fields="", host="localhost"):
+    return ("GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (path, host, fields)).encode()
 
 
 class Folder:
@@ -51,8 +51,8 @@ class Folder:
         if how == "rename":
             os.rename(to, path)
 
-    def get(self, path="/", fields=""):
-        self.client.send(get(path, fields))
+    def get(self, path="/", fields="", host="localhost"):
+        self.client.send(get(path, fields, host))
         return self.client.answer()
 
     def text(self, path="/"):
@@ -84,6 +84,16 @@ def all_of(client):
             received += data
     except ConnectionResetError:
         return bytes(received)
+
+
+def take_soon(client):
+    """All that has come so far and comes in the next tenth of a second."""
+    client.socket.settimeout(0.1)
+    try:
+        client.buffer += client.take()
+    except TimeoutError:
+        pass
+    return bytes(client.buffer)
 
 
 # ---- what counts as a change ----
@@ -464,7 +474,7 @@ def _(t):
         check(re.fullmatch(wanted, body), "%s: %r", path, body[-300:])
     for path in ("/fragment", "/text", "/latin", "/encoded", "/stream", "/file"):
         check(b"__cflask__" not in f.get(path).body, "%s has the script", path)
-    f.client.send(b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+    f.client.send(b"POST /form HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
     check(re.search(TAG % (rb"\+sent", b""), f.client.answer().body), "a form's page")
 
 
@@ -491,12 +501,7 @@ def _(t):
 
     def event(n):
         def events():
-            client.socket.settimeout(0.1)
-            try:
-                client.buffer += client.take()
-            except TimeoutError:
-                pass
-            return re.findall(rb"^data: (.*)\n\n", bytes(client.buffer), re.M)
+            return re.findall(rb"^data: (.*)\n\n", take_soon(client), re.M)
         await_true(lambda: len(events()) > n, SOON, "no event %d", n)
         return json.loads(events()[n])
     first = event(0)
@@ -515,6 +520,51 @@ def _(t):
     f.client.close()
     f.server.signal(signal.SIGTERM)
     equal(f.server.wait(), 0, "the exit status, with a stream open")
+
+
+STRANGERS = (("a foreign name", "evil.example", ""),
+             ("a foreign page", "localhost", "Origin: http://evil.example\r\n"))
+OTHERS = STRANGERS + (("a proxy", "localhost", "X-Forwarded-For: 127.0.0.1\r\n"),)
+
+
+@case("Why the app can't be loaded is shown to nobody but this machine's own pages")
+def _(t):
+    page = 'app:get("/", function() return "<body>%s</body>" end)\n'
+    f = Folder(t, {"app.lua": app_of(page % "one")})
+    f.save("app.lua", "secret_thing = = 1\n")
+    f.await_reload(1)
+    check(b"secret_thing" in f.get().body, "our own page has no banner")
+    for who, host, fields in OTHERS:
+        body = f.get(host=host, fields=fields).body
+        check(b"one" in body and b"secret_thing" not in body and b"app.lua" not in body,
+              "%s sees %r", who, body)
+    broken = Folder(t, {"app.lua": "secret_thing = = 1\n"})
+    check(b"secret_thing" in broken.get().body, "our own page has no error")
+    for who, host, fields in OTHERS:
+        for accept in ("text/html", "application/json"):
+            answer = broken.get(host=host, fields=fields + "Accept: %s\r\n" % accept)
+            equal(answer.status, 500, "the status for " + who)
+            check(b"secret_thing" not in answer.body and b"app.lua" not in answer.body,
+                  "%s sees %r", who, answer.body)
+
+
+@case("The event stream refuses strangers, and tells proxies' clients of changes alone")
+def _(t):
+    f = Folder(t, {"app.lua": app_of('app:get("/", function() return "<body>x</body>" end)\n')})
+    f.save("app.lua", "secret_thing = = 1\n")
+    f.await_reload(1)
+    for who, host, fields in STRANGERS:
+        equal(f.get("/__cflask__/events", fields, host).status, 403, "the status for " + who)
+        check(b"reload.js" not in f.get("/", fields, host).body, "the script for " + who)
+    own = t.connect(f.server).send(get("/__cflask__/events"))
+    client = t.connect(f.server).send(get("/__cflask__/events", OTHERS[-1][2]))
+    equal(client.head().status, 200, "the status for a proxy")
+    check(b"reload.js" in f.get("/", OTHERS[-1][2]).body, "no script for a proxy's client")
+    f.save("app.lua", "other_thing = = 1\n")
+    f.await_reload(2)
+    await_true(lambda: b"other_thing" in take_soon(own), SOON, "we ourselves are not told")
+    await_true(lambda: take_soon(client).count(b"data: ") > 1, SOON, "the client is not told")
+    check(b"thing" not in client.buffer, "a proxy's client sees %r", client.buffer)
 
 
 @case("The reserved paths are the app's own for other methods, and without debug mode")

@@ -242,6 +242,25 @@ app:get("/", function() return name end)
     await_true(lambda: "spawned in one" in f.server.log(), SOON, "the spawned task is gone")
 
 
+SESSION = '''
+app.secret_key = "tested"
+app:get("/in", function() flask.session.user = "ada" return "%s" end)
+app:get("/who", function() return "%s " .. tostring(flask.session.user) end)
+'''
+
+
+@case("A session goes on over a reload: what the old code has put in, the new one reads")
+def _(t):
+    f = Folder(t, {"app.lua": app_of(SESSION % ("one", "one"))})
+    cookie = f.get("/in").get("Set-Cookie").split(";")[0]
+    fields = "Cookie: %s\r\n" % cookie
+    equal(f.get("/who", fields).body, b"one ada", "before")
+    f.save("app.lua", app_of(SESSION % ("two", "two")))
+    f.await_text("two", "/who")
+    equal(f.get("/who", fields).body, b"two ada", "with the cookie of before")
+    equal(f.text("/who"), "two nil", "without it")
+
+
 ENDLESS = '''
 app:get("/endless", function()
     return function() flask.sleep(0.05) return "x" end

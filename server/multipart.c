@@ -201,7 +201,7 @@ static int read_head(struct parser *p, struct pairs *headers)
 {
     size_t size = 0;
     for (;;) {
-        struct str line;
+        struct str line = {NULL, 0};
         if (take_line(p, &line) < 0)
             return -1;
         size += line.n;

@@ -26,25 +26,13 @@ exhausted:
     return NULL;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t n)
+void buf_add_more(struct buf *b, const void *bytes, size_t n)
 {
-    if (n == 0)
-        return;
     char *to = buf_reserve(b, n);
     if (to) {
         memcpy(to, bytes, n);
         b->n += n;
     }
-}
-
-void buf_addstr(struct buf *b, struct str s)
-{
-    buf_add(b, s.p, s.n);
-}
-
-void buf_addc(struct buf *b, char c)
-{
-    buf_add(b, &c, 1);
 }
 
 void buf_addf(struct buf *b, const char *format, ...)

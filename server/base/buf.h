@@ -14,9 +14,9 @@ struct buf {
 
 /* An empty buffer is all zeros. Each of these leaves is_exhausted set when memory is out.
  */
-void buf_add(struct buf *b, const void *bytes, size_t n);
-void buf_addstr(struct buf *b, struct str s);
-void buf_addc(struct buf *b, char c);
+static inline void buf_add(struct buf *b, const void *bytes, size_t n);
+static inline void buf_addstr(struct buf *b, struct str s);
+static inline void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -27,6 +27,31 @@ char *buf_reserve(struct buf *b, size_t n);
 static inline struct str buf_str(const struct buf *b)
 {
     return (struct str){b->p, b->n};
+}
+
+/* buf_add's when there is no room for them yet. */
+void buf_add_more(struct buf *b, const void *bytes, size_t n);
+
+static inline void buf_add(struct buf *b, const void *bytes, size_t n)
+{
+    if (n == 0)
+        return;
+    if (b->cap - b->n < n) {
+        buf_add_more(b, bytes, n);
+        return;
+    }
+    memcpy(b->p + b->n, bytes, n);
+    b->n += n;
+}
+
+static inline void buf_addstr(struct buf *b, struct str s)
+{
+    buf_add(b, s.p, s.n);
+}
+
+static inline void buf_addc(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
 }
 
 /* Frees the bytes; the buffer is empty again. */

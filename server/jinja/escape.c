@@ -1,5 +1,6 @@
 /* HTML escaping: & < > ' " as MarkupSafe writes them. */
 #include "jinja/values.h"
+#include <endian.h>
 
 /* 0 for bytes that stay; else 1 + the number of the replacement. */
 static const unsigned char special[256] = {
@@ -7,15 +8,44 @@ static const unsigned char special[256] = {
 static const struct str replacements[] = {
     {"&amp;", 5}, {"&lt;", 4}, {"&gt;", 4}, {"&#39;", 5}, {"&#34;", 5}};
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The lowest bit that is set is the highest of the first byte of the eight that is 0. */
+static uint64_t find_zero(uint64_t eight)
+{
+    return (eight - EACH(0x01)) & ~eight & EACH(0x80);
+}
+
+/* The same for the first special byte: & and ' differ in their lowest bit only, < and >
+   in the next. */
+static uint64_t find_special_of(uint64_t eight)
+{
+    return find_zero((eight | EACH(1)) ^ EACH('\'')) |
+           find_zero((eight | EACH(2)) ^ EACH('>')) | find_zero(eight ^ EACH('"'));
+}
+
+/* Where the first special byte stands, or the end. */
+static const char *find_special(const char *p, const char *end)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t eight;
+        memcpy(&eight, p, 8);
+        uint64_t found = find_special_of(le64toh(eight));
+        if (found)
+            return p + __builtin_ctzll(found) / 8;
+    }
+    while (p < end && !special[(unsigned char)*p])
+        p++;
+    return p;
+}
+
 void escape_add(struct machine *m, struct buf *b, struct str s)
 {
     const char *p = s.p, *end = s.p + s.n;
     while (p < end) {
         const char *from = p;
-        while (p < end && !special[(unsigned char)*p])
-            p++;
-        if (p > from)
-            buf_add(b, from, (size_t)(p - from));
+        p = find_special(p, end);
+        buf_add(b, from, (size_t)(p - from));
         if (p < end)
             buf_addstr(b, replacements[special[(unsigned char)*p++] - 1]);
     }

@@ -74,10 +74,8 @@ void instruction_resolve(lua_State *L, const struct frame *f, int k)
     lua_gettable(L, f->fixed + FIXED_GLOBALS);
 }
 
-void instruction_undefined_if_nil(struct machine *m, const struct frame *f, int k)
+void instruction_undefined(struct machine *m, const struct frame *f, int k)
 {
-    if (!lua_isnil(m->L, -1))
-        return;
     instruction_push_constant(m->L, f, k);
     undefined_push_name(m, -1);
     lua_replace(m->L, -3);

@@ -23,8 +23,16 @@ bool instruction_prints_in_lua(lua_State *L, int i);
 /* A name from the context; pushes its value, or nil. */
 void instruction_resolve(lua_State *L, const struct frame *f, int k);
 
+/* Stack: nil -> the Undefined of that name. */
+void instruction_undefined(struct machine *m, const struct frame *f, int k);
+
 /* Stack: value or nil -> value; nil becomes an Undefined of that name. */
-void instruction_undefined_if_nil(struct machine *m, const struct frame *f, int k);
+static inline void instruction_undefined_if_nil(struct machine *m, const struct frame *f,
+                                                int k)
+{
+    if (lua_isnil(m->L, -1))
+        instruction_undefined(m, f, k);
+}
 
 /* Pushes the variable of the shared table that lies `hops` functions outside. */
 void instruction_push_env(lua_State *L, const struct frame *f, int index, uint32_t hops);

@@ -6,6 +6,30 @@
 
 /* --- state --- */
 
+enum { MOST_SPARE = 64 * 1024 };
+
+/* The last output's memory, for the next: most pages are as long as others. */
+static struct buf spare;
+
+static void open_output(struct machine *m)
+{
+    if (!m->out.p) {
+        m->out = spare;
+        spare = (struct buf){0};
+    }
+    buf_reserve(&m->out, 64);
+}
+
+static void close_output(struct machine *m)
+{
+    if (!spare.p && m->out.cap <= MOST_SPARE && !m->out.is_exhausted) {
+        spare = m->out;
+        spare.n = 0;
+        m->out = (struct buf){0};
+    }
+    buf_free(&m->out);
+}
+
 struct machine *machine_new(lua_State *L, int env, const struct settings *s)
 {
     env = lua_absindex(L, env);
@@ -27,7 +51,7 @@ struct machine *machine_new(lua_State *L, int env, const struct settings *s)
 
 void machine_close(struct machine *m)
 {
-    buf_free(&m->out);
+    close_output(m);
     for (int i = 0; i < MAX_SCRATCH; i++)
         buf_free(&m->scratch[i]);
     free(m->frames);
@@ -447,7 +471,7 @@ int machine_step(lua_State *L)
         return luaL_error(L, "this render has ended");
     m->is_running = true;
     m->L = L;
-    buf_reserve(&m->out, 64);
+    open_output(m);
     restore(m);
     begin(m);
     while (m->n_frames > 0) {

@@ -20,24 +20,33 @@ static bool start_force(struct machine *m)
     return true;
 }
 
-/* The commonest case: the object is a plain table that has the key, which is no method's
-   name. Stack: object, key -> value, or as it was (false) */
-static bool get_plain(lua_State *L)
+/* The commonest case: the object is a plain table that has the attribute. Pushes its
+   value; false: nothing. */
+static bool push_plain(lua_State *L, const struct frame *f, int object, int k)
 {
-    if (lua_type(L, -2) != LUA_TTABLE)
+    if (lua_type(L, object) != LUA_TTABLE)
         return false;
-    if (lua_getmetatable(L, -2)) {
+    if (lua_getmetatable(L, object)) {
         lua_pop(L, 1);
         return false;
     }
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        return false;
-    }
-    lua_replace(L, -3);
+    instruction_push_constant(L, f, k);
+    lua_rawget(L, object);
+    if (!lua_isnil(L, -1))
+        return true;
     lua_pop(L, 1);
+    return false;
+}
+
+/* A variable of which an attribute is wanted next, which is no method's name: x.name */
+static bool push_plain_of_slot(lua_State *L, struct frame *f, int slot)
+{
+    const uint32_t *next = f->code->words + f->pc + 1;
+    if ((next[0] & 0xff) != OP_GETATTR || next[1])
+        return false;
+    if (!push_plain(L, f, f->base + slot, (int)(next[0] >> 8)))
+        return false;
+    f->pc += 3;
     return true;
 }
 
@@ -222,6 +231,8 @@ enum run_result run_code(struct machine *m)
             lua_pushnil(L);
             break;
         case OP_SLOT:
+            if (push_plain_of_slot(L, f, a))
+                break;
             lua_pushvalue(L, f->base + a);
             instruction_undefined_if_nil(m, f, (int)words[f->pc++]);
             break;
@@ -268,9 +279,11 @@ enum run_result run_code(struct machine *m)
             lua_insert(L, -3);
             break;
         case OP_GETATTR:
-            instruction_push_constant(L, f, a);
-            if (!words[f->pc++] && get_plain(L))
+            if (!words[f->pc++] && push_plain(L, f, lua_gettop(L), a)) {
+                lua_replace(L, -2);
                 break;
+            }
+            instruction_push_constant(L, f, a);
             if (get(m, false) == RUN_ON)
                 return RUN_ON;
             break;

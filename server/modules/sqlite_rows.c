@@ -45,24 +45,26 @@ static int add_bytes(struct rows *rows, const void *p, sqlite3_int64 n)
     return add(rows, 's', &n, p, (size_t)n);
 }
 
-static int add_column(struct rows *rows, sqlite3_stmt *st, int i)
+/* The value may be read as it is, unprotected: one thread at a time has the connection.
+ */
+static int add_value(struct rows *rows, sqlite3_value *value)
 {
     sqlite3_int64 integer;
     double real;
     const void *p;
-    switch (sqlite3_column_type(st, i)) {
+    switch (sqlite3_value_type(value)) {
     case SQLITE_INTEGER:
-        integer = sqlite3_column_int64(st, i);
+        integer = sqlite3_value_int64(value);
         return add(rows, 'i', &integer, NULL, 0);
     case SQLITE_FLOAT:
-        real = sqlite3_column_double(st, i);
+        real = sqlite3_value_double(value);
         return add(rows, 'f', &real, NULL, 0);
     case SQLITE_TEXT:
-        p = sqlite3_column_text(st, i);
-        return add_bytes(rows, p, sqlite3_column_bytes(st, i));
+        p = sqlite3_value_text(value); /* the empty text too has an address */
+        return p ? add_bytes(rows, p, sqlite3_value_bytes(value)) : SQLITE_NOMEM;
     case SQLITE_BLOB:
-        p = sqlite3_column_blob(st, i);
-        return add_bytes(rows, p, sqlite3_column_bytes(st, i));
+        p = sqlite3_value_blob(value);
+        return add_bytes(rows, p, sqlite3_value_bytes(value));
     default:
         integer = 0;
         return add(rows, 'n', &integer, NULL, 0);
@@ -73,7 +75,7 @@ int rows_add(struct rows *rows, sqlite3_stmt *st)
 {
     rows->n_columns = sqlite3_column_count(st);
     for (int i = 0; i < rows->n_columns; i++)
-        if (add_column(rows, st, i) != SQLITE_OK)
+        if (add_value(rows, sqlite3_column_value(st, i)) != SQLITE_OK)
             return SQLITE_NOMEM;
     rows->count++;
     return SQLITE_OK;

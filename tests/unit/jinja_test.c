@@ -142,6 +142,23 @@ static void markup_escapes_what_is_joined_to_it(void **state)
                      "  {m = jinja.Markup('<b>')}, {autoescape = true}))\n");
 }
 
+/* Any byte at any place of a text, the same one twice in a row too. */
+static void every_byte_is_escaped_or_stays(void **state)
+{
+    (void)state;
+    run_with_prelude(
+        "local special = {['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;',\n"
+        "  [\"'\"] = '&#39;', ['\"'] = '&#34;'}\n"
+        "for byte = 0, 255 do\n"
+        "  local c = string.char(byte)\n"
+        "  local e = special[c] or c\n"
+        "  for before = 0, 17 do for after = 0, 9 do\n"
+        "    local x, y = ('\\200'):rep(before), ('='):rep(after)\n"
+        "    same(x .. e .. e .. y, tostring(jinja.escape(x .. c .. c .. y)))\n"
+        "  end end\n"
+        "end\n");
+}
+
 static void errors_have_a_place(void **state)
 {
     (void)state;
@@ -246,6 +263,7 @@ int main(void)
         cmocka_unit_test(null_is_none_and_nil_is_undefined),
         cmocka_unit_test(modules_give_macros_to_lua),
         cmocka_unit_test(markup_escapes_what_is_joined_to_it),
+        cmocka_unit_test(every_byte_is_escaped_or_stays),
         cmocka_unit_test(errors_have_a_place),
         cmocka_unit_test(streams_give_chunks),
         cmocka_unit_test(nothing_grows_without_end),

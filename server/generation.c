@@ -6,6 +6,7 @@
 #include "generation.h"
 
 #include "app.h"
+#include "base/lua_memory.h"
 #include "core_lua.h"
 #include "dispatch.h"
 #include "inprocess.h"
@@ -203,7 +204,7 @@ static void close_state(lua_State *L)
     inprocess_release(L);
     exchanges_close(L);
     modules_end(L);
-    lua_close(L);
+    lua_memory_close(L);
 }
 
 struct generation *generation_take(lua_State *L)
@@ -300,7 +301,7 @@ static struct generation *load(const struct loading *loading, struct buf *error,
 {
     struct buf environment = {0};
     struct generation *g = NULL;
-    lua_State *L = luaL_newstate();
+    lua_State *L = lua_memory_open();
     if (!L) {
         buf_addstr(error, STR("out of memory"));
         return NULL;

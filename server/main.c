@@ -1,4 +1,5 @@
 /* The command line: opens Lua and leaves the words to lua/cflask/cli.lua. */
+#include "base/lua_memory.h"
 #include "core_lua.h"
 #include "debugger.h"
 #include "dispatch.h"
@@ -48,7 +49,7 @@ static void close_state(lua_State *L, int status)
     exchanges_close(L);
     modules_end(L);
     worker_end_threads(status);
-    lua_close(L);
+    lua_memory_close(L);
 }
 
 int main(int argc, char **argv)
@@ -65,7 +66,7 @@ int main(int argc, char **argv)
         fputs("cflask-lua: no event loop can be made\n", stderr);
         return EXIT_FAILURE;
     }
-    lua_State *L = luaL_newstate();
+    lua_State *L = lua_memory_open();
     if (!L) {
         fputs("cflask-lua: out of memory\n", stderr);
         return EXIT_FAILURE;

@@ -143,17 +143,23 @@ static enum delimiter skip_first_delimiter(struct parser *p)
     return NONE;
 }
 
+/* The boundary `from` bytes on, and its length from the window's beginning. */
+static enum delimiter boundary_at(struct parser *p, size_t from, size_t *length)
+{
+    struct window *w = &p->window;
+    bool has_cr = p->ends_lines_with_cr;
+    if (!is_at(w, from, p->boundary))
+        return NONE;
+    enum delimiter found = end_delimiter(w, from + p->boundary.n, length, &has_cr);
+    return has_cr == p->ends_lines_with_cr ? found : NONE;
+}
+
 /* The delimiter of which the first character is at the window's beginning, and its
  * length. */
 static enum delimiter delimiter_here(struct parser *p, size_t *length)
 {
-    struct window *w = &p->window;
     struct str line_end = p->ends_lines_with_cr ? STR("\r\n") : STR("\n");
-    bool has_cr = p->ends_lines_with_cr;
-    if (!is_at(w, 0, line_end) || !is_at(w, line_end.n, p->boundary))
-        return NONE;
-    enum delimiter found = end_delimiter(w, line_end.n + p->boundary.n, length, &has_cr);
-    return has_cr == p->ends_lines_with_cr ? found : NONE;
+    return is_at(&p->window, 0, line_end) ? boundary_at(p, line_end.n, length) : NONE;
 }
 
 /* A part's head. */
@@ -229,15 +235,19 @@ static int add_text(struct parser *p, size_t n)
 }
 
 /* Passes over the content up to the next delimiter, and over that. Copies it to p->text,
-   if it is a field's. *end: the content's end in the source. */
+   if it is a field's. *end: the content's end in the source. A delimiter right behind the
+   head begins with the empty line's end, as in Werkzeug 3: the part has no content. */
 static int read_content(struct parser *p, bool is_field, uint64_t *end,
                         enum delimiter *found)
 {
     struct window *w = &p->window;
     char first = p->ends_lines_with_cr ? '\r' : '\n';
-    *found = NONE;
+    size_t length = 0;
+    *end = w->base + w->at;
+    *found = boundary_at(p, 0, &length);
+    w->at += *found == NONE ? 0 : length;
     while (*found == NONE) {
-        size_t length, n = w->end - w->at;
+        size_t n = w->end - w->at;
         const char *hit = n ? memchr(w->p + w->at, first, n) : NULL;
         n = hit ? (size_t)(hit - w->p) - w->at : n;
         if (is_field && add_text(p, n) < 0)

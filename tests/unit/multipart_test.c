@@ -104,7 +104,13 @@ static void reads_bodies(void **state)
         {"--b\r\n" CD "a\r\n\r\n1--b--\r\n--b--", "a=1--b--|"},
         {"--b\r\n" CD "a\r\n\r\n1\n--b--\n\r\n--b--", "a=1\n--b--\n|"},
         {"--b\r\n" CD "a\r\n\r\n1\r\n--b \n\r\n--b--", "a=1\r\n--b \n|"},
-        {"--b\r\n" CD "a\r\n\r\n--b\r\n\r\n--b--", "a=--b\r\n|"},
+        {"--b\r\n" CD "a\r\n\r\n--bc\r\n--b--", "a=--bc|"},
+        {"--b\r\n" CD "a\r\n\r\n--b\n\r\n--b--", "a=--b\n|"},
+        /* parts without content or the line end that would follow it */
+        {"--b\r\n" CD "a\r\n\r\n--b\r\n" CD "c\r\n\r\n2\r\n--b--", "a=|c=2|"},
+        {"--b\r\n" CD "f; filename=x\r\n\r\n--b  \r\n" CD "a\r\n\r\n--b--", "a=|f:x:-:|"},
+        {"--b\n" CD "a\n\n--b\n" CD "c\n\n2\n--b--\n", "a=|c=2|"},
+        {"--b\r\n" CD "a\r\n\r\n--b\r\n\r\n--b--", "400"},
         /* bodies that end all their lines with LF */
         {"--b\n" CD "a\n\n1\n--b\n" CD "c\n\n2\r\n--b--\n", "a=1|c=2\r|"},
         {"x\r\n--b\n" CD "a\n\n1\n2\n--b--\n", "a=1\n2|"},

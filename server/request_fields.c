@@ -159,14 +159,16 @@ static int root_path(lua_State *L, struct exchange *ex)
     return push_str(L, root_of(ex));
 }
 
-/* An IRI, as Werkzeug's: characters beyond ASCII stay readable. */
+/* A decoded path in an IRI, as Werkzeug 3's: what can be read stays as it is. Not so %,
+   which that leaves too, though it leads elsewhere then. */
 static void add_iri(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if ((unsigned char)s.p[i] >= 0x80)
             buf_addc(out, s.p[i]);
         else
-            percent_encode(out, (struct str){s.p + i, 1}, PERCENT_PATH_SAFE "%");
+            percent_encode(out, (struct str){s.p + i, 1},
+                           PERCENT_PATH_SAFE "\"<>[\\]^`{|}");
     }
 }
 
@@ -189,7 +191,7 @@ static int push_url(lua_State *L, struct exchange *ex, bool has_path, bool has_q
         buf_addc(&url, '/');
     if (has_query && r->head.query.n) {
         buf_addc(&url, '?');
-        utf8_add_repaired(&url, r->head.query);
+        percent_add_readable(&url, r->head.query);
     }
     return push_str(L, into_arena(&r->arena, &url));
 }

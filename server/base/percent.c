@@ -1,6 +1,8 @@
 /* Percent-encoding, both ways. */
 #include "base/percent.h"
 
+#include "base/utf8.h"
+
 #define QUERY_SAFE "!$'()*,/:;?@"
 
 static int hex_value(char c)
@@ -89,4 +91,43 @@ void percent_encode(struct buf *out, struct str s, const char *safe)
 void percent_encode_query(struct buf *out, struct str s)
 {
     encode(out, s, QUERY_SAFE, true);
+}
+
+/* The bytes that s begins with, raw or as %XX, into `bytes`. Returns how many; widths:
+   how much of s stands for each. */
+static size_t first_bytes(struct str s, char bytes[4], size_t widths[4])
+{
+    size_t n = 0;
+    while (n < 4 && s.n) {
+        int value = sequence_value(s.p, s.n);
+        bytes[n] = value < 0 ? *s.p : (char)value;
+        widths[n] = value < 0 ? 1 : 3;
+        s = str_skip(s, widths[n++]);
+    }
+    return n;
+}
+
+static bool is_readable(char c, bool is_raw)
+{
+    if ((unsigned char)c <= ' ' || c == 0x7F || c == '#')
+        return false;
+    return is_raw || !strchr("%&=+", c);
+}
+
+void percent_add_readable(struct buf *out, struct str s)
+{
+    while (s.n) {
+        char bytes[4];
+        size_t widths[4], width = 0, n = first_bytes(s, bytes, widths);
+        int length = utf8_sequence(bytes, n);
+        if (length > 1 || (length == 1 && is_readable(*bytes, widths[0] == 1)))
+            buf_add(out, bytes, (size_t)length);
+        else if (length == 1 && widths[0] == 3)
+            buf_add(out, s.p, 3);
+        else
+            percent_encode(out, (struct str){bytes, 1}, "");
+        for (int i = 0; i < (length ? length : 1); i++)
+            width += widths[i];
+        s = str_skip(s, width);
+    }
 }

@@ -22,6 +22,11 @@ void percent_encode(struct buf *out, struct str s, const char *safe);
    characters unencoded that Werkzeug leaves so. */
 void percent_encode_query(struct buf *out, struct str s);
 
+/* Appends s, a URL's query, as people read it (an IRI, as Werkzeug 3's): what is UTF-8
+   stands as it is, whether it came raw or as %XX. Encoded stay spaces, controls, % & = +
+   # and the bytes of what is no UTF-8. */
+void percent_add_readable(struct buf *out, struct str s);
+
 /* Whether percent_decode would give the same bytes: a cheap test before a copy is made.
  */
 bool percent_is_plain(struct str s, bool plus_is_space);

@@ -55,6 +55,13 @@ describe("flask.request", function()
             end)
     end)
 
+    it("tells its URL as people read it, leading to the same place", function()
+        in_request("/a%20b%3Cc%C3%A9%2541?q=%C3%A9%26%3C%e9", {}, function()
+            assert.equal("http://localhost/a%20b<cé%2541?q=é%26<%E9", request.url)
+            assert.equal("http://localhost/a%20b<cé%2541", request.base_url)
+        end)
+    end)
+
     it("tells who sent it", function()
         in_request("/", {environ = {remote_addr = "192.0.2.7"},
                          headers = {["X-Forwarded-For"] = "198.51.100.1, 192.0.2.1"}}, function()

@@ -78,6 +78,29 @@ static void test_every_byte_comes_back(void **state)
     buf_free(&encoded);
 }
 
+static void test_readable(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"a=1&b=+2", "a=1&b=+2"},
+        {"q=%3C2%3e%22", "q=<2>\""},
+        {"q=%c3%a9%E2%82%ac\xC3\xA9\xC3%A9", "q=\xC3\xA9\xE2\x82\xAC\xC3\xA9\xC3\xA9"},
+        {"a%26b%3db%2b%25%2541%23", "a%26b%3db%2b%25%2541%23"},
+        {"%20%0a%00%7f", "%20%0a%00%7f"},
+        {"%e9x\xE9%C3", "%E9x%E9%C3"},
+        {"%ED%A0%80", "%ED%A0%80"},
+        {"100%&%4&%zz", "100%&%4&%zz"},
+        {"\"<>[\\]^`{|}", "\"<>[\\]^`{|}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b = {0};
+        percent_add_readable(&b, str_from(cases[i][0]));
+        assert_bytes(&b, str_from(cases[i][1]));
+        buf_free(&b);
+    }
+}
+
 static void test_is_plain(void **state)
 {
     (void)state;
@@ -92,7 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode),   cmocka_unit_test(test_broken_sequences_stay),
         cmocka_unit_test(test_encode),   cmocka_unit_test(test_every_byte_comes_back),
-        cmocka_unit_test(test_is_plain),
+        cmocka_unit_test(test_readable), cmocka_unit_test(test_is_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 """What computes too long: ended with 503 and its traceback in the log, parked, warned of."""
 import re
 
-from wire import case, check, equal, await_true
+from threads import has_answered
+from wire import PATIENCE, await_true, case, check, equal
 
 
 def get(path):
@@ -51,7 +52,7 @@ def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     equal(t.connect(server).send(get(b"/compute/spawn")).answer().status, 200, "the status")
     t.is_serving(server)
-    await_true(lambda: "a spawned task failed: more than 0.2 seconds" in server.log(), 10,
+    await_true(lambda: "a spawned task failed: more than 0.2 seconds" in server.log(), PATIENCE,
                "the log does not have it")
 
 
@@ -59,13 +60,13 @@ for kind in ("bare", "pcall", "own", "template"):
     @case("With HANDLER_TIME_SLICE others are answered while a view computes (%s)" % kind,
           luajit=False)
     def _(t, kind=kind):
-        server = t.serve({"HANDLER_CPU_LIMIT": 1.5, "HANDLER_TIME_SLICE": 0.02})
+        server = t.serve({"HANDLER_CPU_LIMIT": 3600, "HANDLER_TIME_SLICE": 0.02,
+                          "REQUEST_TIMEOUT": 3600})
         busy, other = t.connect(server), t.connect(server)
         busy.send(get(b"/compute/" + kind.encode()))
         for _ in range(20):
             equal(other.send(get(b"/hello")).answer().status, 200, "the status")
-        check("HANDLER_CPU_LIMIT" not in server.log(), "they were answered after its end only")
-        equal(busy.answer().status, 503, "the status")
+        check(not has_answered(busy), "it has ended")
 
 
 @case("In debug mode what holds up the server is logged with its traceback, once", luajit=False)
@@ -78,7 +79,7 @@ def _(t):
     check(found, "the log has no warning")
     equal(count(log, "holds up"), 1, "the warnings")
     equal(t.connect(server).send(get(b"/compute/sleep")).answer().status, 200, "the status")
-    await_true(lambda: count(server.log(), "/compute/sleep .GET. holds up") == 1, 5,
+    await_true(lambda: count(server.log(), "/compute/sleep .GET. holds up") == 1, PATIENCE,
                "a blocking call is not warned of")
 
 

@@ -5,12 +5,12 @@ import re
 import signal
 
 from reload import Folder
-from wire import await_true, case, check, equal
+from wire import PATIENCE, await_true, case, check, equal
 
 APP = """
 local flask = require "cflask"
 local app = flask.Flask(...)
-app.config.HANDLER_CPU_LIMIT = 1
+app.config.HANDLER_CPU_LIMIT = 0.3
 app:get("/", function()
     local answer = 41
     error("stop")
@@ -131,7 +131,7 @@ def _(t):
     server = page.folder.server
     old = server.worker()
     os.kill(old, signal.SIGKILL)
-    await_true(lambda: server.workers() not in ([], [old]), 10, "no new worker")
+    await_true(lambda: server.workers() not in ([], [old]), PATIENCE, "no new worker")
     page.folder.client = t.connect(server)
     page.load()
     answer = page.post("pin", pin=page.pin.group(1))

@@ -3,7 +3,7 @@ local flask = require "cflask"
 local app = flask.Flask(...)
 app.config:from_prefixed_env("WIRE")
 local folder = flask.json.decode(os.getenv("WIRE_FOLDER"))
-local db = app:database("sqlite:" .. folder .. "/x.db", {timeout = 20, waiting = 1000})
+local db = app:database("sqlite:" .. folder .. "/x.db", {timeout = 3600, waiting = 1000})
 local COUNT = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ?) "
 local SLOW = COUNT .. "SELECT sum(n) AS sum FROM c"
 

@@ -1,7 +1,6 @@
 """The debugger's page of a failing app: each function whose name begins with test_ is a case,
 which serves an app of its own in debug mode."""
 import os
-import re
 import shutil
 import tempfile
 import urllib.error
@@ -48,7 +47,7 @@ class Shop:
             self.save(name, text)
         self.server = Server(os.path.join(self.folder, "app.lua"), "--debug").__enter__()
         self.url = self.server.url
-        self.pin = re.search(r"PIN is ([0-9-]+)", self.server.log()).group(1)
+        self.pin = self.server.await_log(r"PIN is ([0-9-]+)").group(1)
         return self
 
     def __exit__(self, *_):

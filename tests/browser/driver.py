@@ -1,6 +1,7 @@
 """A real Chromium, driven through chromedriver's WebDriver protocol with Python alone."""
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def await_port(port, process, seconds=20):
+def await_port(port, process, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -66,7 +67,7 @@ class Browser:
         request = urllib.request.Request(self.base + path, body, method=method,
                                          headers={"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=180) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(json.load(error)["value"]["message"]) from None
@@ -93,7 +94,7 @@ class Browser:
         except RuntimeError as error:
             return str(error)
 
-    def await_value(self, script, expected, seconds=10):
+    def await_value(self, script, expected, seconds=45):
         """Waits until the script returns that value. It may fail meanwhile: pages come and go."""
         end = time.monotonic() + seconds
         while (value := self.attempt(script)) != expected:
@@ -122,7 +123,16 @@ class Server:
         """What the server has written to its terminal."""
         return os.pread(self.said.fileno(), 1 << 20, 0).decode()
 
+    def await_log(self, pattern, seconds=60):
+        """The pattern's match in what the server has written."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.log())):
+            if time.monotonic() > end:
+                raise AssertionError("%r is not in the log: %s" % (pattern, self.log()))
+            time.sleep(0.02)
+        return found
+
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self.said.close()

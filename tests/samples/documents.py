@@ -48,7 +48,7 @@ def check_limits(binary):
         script.write(LIST_LIMITS)
         script.flush()
         done = subprocess.run([binary, "lua", script.name], text=True, capture_output=True,
-                              timeout=60)
+                              timeout=180)
     if done.returncode != 0 or not done.stdout:
         return ["the limits can't be read: " + done.stderr]
     limits = {limit["key"]: "%d%s" % (limit["default"], UNITS[limit["unit"]])

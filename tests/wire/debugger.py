@@ -27,6 +27,7 @@ class Page:
         self.folder = Folder(t, {"app.lua": APP}, **more)
         port = self.folder.server.port
         self.host = "127.0.0.1:%d" % port
+        self.folder.await_log("PIN is ")
         self.pin = re.search(r"PIN is ([0-9-]+)", self.folder.server.log())
         self.cookie = ""
         self.load()

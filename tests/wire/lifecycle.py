@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from wire import APP, BINARY, IS_SANITIZED, PATIENCE, Failure, await_true, case, check, equal
+from wire import APP, BINARY, PATIENCE, Failure, await_true, case, check, equal
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -35,6 +35,14 @@ PHASES = [
 ]
 
 
+def sleeper(t, server, seconds):
+    """A client whose view has begun to sleep for so many seconds."""
+    token = t.token()
+    client = t.connect(server).send(get(b"/sleep/%s?t=%s" % (seconds, token)))
+    t.await_call(token, server)
+    return client
+
+
 def vanish(t, data, pause, leave):
     """Ten clients leave in that phase; the server goes on and gives back what it had opened."""
     server = t.serve()
@@ -47,7 +55,7 @@ def vanish(t, data, pause, leave):
         time.sleep(pause)
         leave(client)
     t.is_serving(server)
-    await_true(lambda: server.descriptors() <= before, 5, "descriptors stay open")
+    await_true(lambda: server.descriptors() <= before, PATIENCE, "descriptors stay open")
 
 
 for phase, data, pause in PHASES:
@@ -62,12 +70,16 @@ for phase, data, pause in PHASES:
 
 @case("A client that vanishes while its view waits is noticed by the answer at the latest", row=51)
 def _(t):
+    server = t.serve()
+    t.is_serving(server)
+    client = t.connect(server)
+    before = server.descriptors()
     token = t.token()
-    client = t.connect().send(get(b"/sleep/0.5?t=" + token))
-    time.sleep(0.1)
+    client.send(get(b"/sleep/0.5?t=" + token))
+    t.await_call(token, server)
     client.reset()
-    time.sleep(0.7)
-    equal(t.calls(token), 1, "calls")
+    await_true(lambda: server.descriptors() < before, PATIENCE, "its descriptor stays open")
+    equal(t.calls(token, server), 1, "calls")
 
 
 @case("Two thousand clients that vanish anywhere leave the server serving")
@@ -82,7 +94,7 @@ def _(t):
         client.reset() if i % 3 else client.close()
     t.clients.clear()
     t.is_serving(server)
-    await_true(lambda: server.descriptors() <= before, 5, "descriptors stay open")
+    await_true(lambda: server.descriptors() <= before, PATIENCE, "descriptors stay open")
     server.grew(memory, 20000, "two thousand clients")
 
 
@@ -90,15 +102,14 @@ def _(t):
 
 @case("SIGTERM lets an answer that is under way come to its end, and the process ends with 0")
 def _(t):
-    server = t.serve()
+    server = t.serve({"SHUTDOWN_TIMEOUT": 300})
     idle = t.connect(server).send(HELLO)
     idle.answer()
     large = t.connect(server, receive_buffer=8192).send(get(b"/big/20000000"))
     large.head()
-    waiting = t.connect(server).send(get(b"/sleep/1.8"))
-    time.sleep(0.2)
+    waiting = sleeper(t, server, b"1.8")
     server.signal(signal.SIGTERM)
-    idle.end(seconds=2)
+    idle.end()
     answer = waiting.answer()
     equal(answer.body, b"slept", "the body")
     check(answer.closes, "there is no Connection: close")
@@ -115,11 +126,12 @@ def _(t):
 
 @case("After SIGTERM nobody new is served")
 def _(t):
-    server = t.serve()
-    waiting = t.connect(server).send(get(b"/sleep/1.0"))
-    time.sleep(0.2)
+    server = t.serve({"SHUTDOWN_TIMEOUT": 300})
+    idle = t.connect(server).send(HELLO)
+    idle.answer()
+    waiting = sleeper(t, server, b"1.0")
     server.signal(signal.SIGTERM)
-    time.sleep(0.2)
+    idle.end()  # it drains
     try:
         t.connect(server).send(HELLO).stays_open(0.3)
     except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
@@ -131,46 +143,42 @@ def _(t):
 @case("SIGTERM waits no longer than SHUTDOWN_TIMEOUT")
 def _(t):
     server = t.serve({"SHUTDOWN_TIMEOUT": 1})
-    t.connect(server).send(get(b"/sleep/30.0"))
     t.connect(server).send(b"GET /he")
-    time.sleep(0.2)
+    sleeper(t, server, b"300")
     start = time.monotonic()
     server.signal(signal.SIGTERM)
-    equal(server.wait(5), 0, "the exit status")
-    check(0.7 < time.monotonic() - start < 3, "it took %.1f s", time.monotonic() - start)
+    equal(server.wait(), 0, "the exit status")  # long before the view's end
+    check(time.monotonic() - start > 0.9, "it took %.1f s", time.monotonic() - start)
 
 
 @case("SIGTERM ends a server that nobody uses at once")
 def _(t):
-    server = t.serve()
-    start = time.monotonic()
+    server = t.serve({"SHUTDOWN_TIMEOUT": 300})
     server.signal(signal.SIGTERM)
     equal(server.wait(), 0, "the exit status")
-    check(time.monotonic() - start < 1.5, "it took %.1f s", time.monotonic() - start)
 
 
 @case("SIGINT ends at once, whatever is under way")
 def _(t):
-    server = t.serve()
-    for data in (get(b"/sleep/30.0"), get(b"/endless"), get(b"/big/30000000"), b"GET /he",
+    server = t.serve({"SHUTDOWN_TIMEOUT": 300})
+    for data in (get(b"/sleep/300"), get(b"/endless"), get(b"/big/30000000"), b"GET /he",
                  POST + b"a" * 600000, HELLO, b"NONSENSE\r\n\r\n"):
         t.connect(server, receive_buffer=8192).send(data)
-    time.sleep(0.3)
-    start = time.monotonic()
+    sleeper(t, server, b"300")
     server.signal(signal.SIGINT)
-    equal(server.wait(8), 0, "the exit status")
-    check(time.monotonic() - start < (6 if IS_SANITIZED else 1.5), "it took %.1f s", time.monotonic() - start)
+    equal(server.wait(), 0, "the exit status")
 
 
 @case("SIGINT ends a server that drains")
 def _(t):
-    server = t.serve()
-    t.connect(server).send(get(b"/sleep/30.0"))
-    time.sleep(0.2)
+    server = t.serve({"SHUTDOWN_TIMEOUT": 300})
+    idle = t.connect(server).send(HELLO)
+    idle.answer()
+    sleeper(t, server, b"300")
     server.signal(signal.SIGTERM)
-    time.sleep(0.2)
+    idle.end()  # it drains
     server.signal(signal.SIGINT)
-    server.wait(2)
+    server.wait()
 
 
 # ---- the start ----

@@ -12,7 +12,7 @@ import time
 from wire import await_true, case, check, equal
 
 HEAD = 'local flask = require "cflask"\nlocal app = flask.Flask(...)\n'
-SOON = 10  # s, in which a change must be seen: machines may be slow
+SOON = 45  # s, in which a change must be seen: machines may be slow
 
 
 def view(text, path="/"):
@@ -60,6 +60,9 @@ class Folder:
 
     def await_text(self, wanted, path="/"):
         await_true(lambda: wanted in self.text(path), SOON, "%r is never served", wanted)
+
+    def await_log(self, text):
+        await_true(lambda: text in self.server.log(), SOON, "the log never says %r", text)
 
     def reloads(self):
         return len(re.findall("loaded anew|can't be loaded", self.server.log()))
@@ -177,27 +180,31 @@ def _(t):
     equal(f.reloads(), 0, "times loaded")
 
 
-@case("A burst of saves counts once")
+@case("A burst of saves counts once", tries=3)
 def _(t):
     f = Folder(t, {"app.lua": app_of('require "a"\n', 'require "b"\n', view("one")),
                    "a.lua": "", "b.lua": ""})
+    start = last = time.monotonic()
+    gaps = 0  # in which the burst may seem to be over
     for i in range(30):
         for name in ("a.lua", "b.lua"):
             f.save(name, "return %d" % i)
+            gaps, last = gaps + (time.monotonic() - last > 0.01), time.monotonic()
     f.save("app.lua", app_of(view("two")))
+    took = time.monotonic() - start  # it counts at last after a second
     f.await_text("two")
     time.sleep(0.4)
-    check(f.reloads() <= 3, "loaded anew %d times", f.reloads())
+    check(f.reloads() <= 3 + gaps + took, "loaded anew %d times", f.reloads())
 
 
 # ---- what is under way ----
 
 @case("A request under way ends on the old code, and one that comes meanwhile has the new")
 def _(t):
-    slow = 'app:get("/slow", function() flask.sleep(%s) return "slow %s" end)\n'
+    slow = 'app:get("/slow", function() print "begun" flask.sleep(%s) return "slow %s" end)\n'
     f = Folder(t, {"app.lua": app_of(view("one"), slow % ("1.5", "one"))})
     other = t.connect(f.server).send(get("/slow"))
-    time.sleep(0.1)
+    f.await_log("begun")
     f.save("app.lua", app_of(view("two"), slow % ("0", "two")))
     f.await_text("two")
     equal(other.answer().body, b"slow one", "the slow one")
@@ -227,9 +234,11 @@ app:get("/", function() return name end)
     f = Folder(t, {"app.lua": text % "one"})
     f.get("/spawn")
     stream = t.connect(f.server).send(get("/stream"))
-    body = t.connect(f.server).send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
+    body = t.connect(f.server).send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n"
+                                    b"Expect: 100-continue\r\n\r\n")
+    equal(body.answer().status, 100, "the head has come")
+    body.send(b"abc")
     stream.head()
-    time.sleep(0.1)
     f.save("app.lua", text % "two")
     f.await_text("two")
     body.send(b"def")
@@ -265,23 +274,23 @@ ENDLESS = '''
 app:get("/endless", function()
     return function() flask.sleep(0.05) return "x" end
 end)
-app:get("/wait", function() flask.sleep(30) return "" end)
-app:after_serving(function() print("end of " .. %s) end)
+app:get("/wait", function() print("waiting in %s") flask.sleep(300) return "" end)
+app:after_serving(function() print("end of %s") end)
 '''
 
 
 @case("At most two old ones live on: the streams of a third are cut off, its waits get 503")
 def _(t):
     text = app_of(ENDLESS, 'app:get("/", function() return tostring(%s) end)\n')
-    f = Folder(t, {"app.lua": text % (1, 1)}, debug=False)
+    f = Folder(t, {"app.lua": text % (1, 1, 1)}, debug=False)
     streams, waits = [], []
     for n in range(1, 5):
         equal(f.text(), str(n), "the version")
         streams.append(t.connect(f.server).send(get("/endless")))
         waits.append(t.connect(f.server).send(get("/wait")))
         streams[-1].head()
-        time.sleep(0.1)
-        f.save("app.lua", text % (n + 1, n + 1))
+        f.await_log("waiting in %d\n" % n)
+        f.save("app.lua", text % (n + 1, n + 1, n + 1))
         f.hangup()
     for n in (0, 1):
         equal(waits[n].answer().status, 503, "the status of a wait")
@@ -293,11 +302,12 @@ def _(t):
 
 @case("SHUTDOWN_TIMEOUT after a reload the old one's streams and waits are ended")
 def _(t):
-    text = app_of("app.config.SHUTDOWN_TIMEOUT = 0.5\n", ENDLESS % 1, view("%s"))
+    text = app_of("app.config.SHUTDOWN_TIMEOUT = 0.5\n", ENDLESS % (1, 1), view("%s"))
     f = Folder(t, {"app.lua": text % "one"}, debug=False)
     stream = t.connect(f.server).send(get("/endless"))
     wait = t.connect(f.server).send(get("/wait"))
     stream.head()
+    f.await_log("waiting in 1\n")
     f.save("app.lua", text % "two")
     f.hangup()
     equal(wait.answer().status, 503, "the wait's status")

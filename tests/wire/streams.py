@@ -2,7 +2,7 @@
 import os
 import time
 
-from wire import IS_SANITIZED, case, check, equal
+from wire import PATIENCE, await_true, case, check, equal
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 LARGE = 30000000
@@ -59,19 +59,21 @@ def _(t):
     for data in (b"", b"GET /he", b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe",
                  b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe"):
         client = t.connect().send(data).half_close()
-        client.end(seconds=5)
+        client.end()
 
 
-@case("A half-closed client gets the page for its malformed request", row=50)
+@case("A half-closed client gets the page for its malformed request, and is let go at once",
+      row=50, tries=5)
 def _(t):
     client = t.connect().send(b"NONSENSE\r\n\r\n").half_close()
     equal(client.answer().status, 400, "the status")
-    client.end(seconds=1.5)
+    client.end(seconds=1.5)  # sooner than one that may send more
 
 
 # ---- clients that send behind the end ----
 
-@case("A client that sends more behind a request that closes still gets the whole answer")
+@case("A client that sends more behind a request that closes still gets the whole answer",
+      tries=5)
 def _(t):
     for late in (HELLO, b"x", b"a" * 300000):
         client = t.connect(receive_buffer=8192)
@@ -85,7 +87,8 @@ def _(t):
         client.end()
 
 
-@case("A client that takes the end slowly and sends meanwhile still gets the whole answer", waits=True)
+@case("A client that takes the end slowly and sends meanwhile still gets the whole answer",
+      waits=True, tries=5)
 def _(t):
     client = t.connect(receive_buffer=8192)
     client.send(get(b"/big/400000", b"Connection: close\r\n"))
@@ -108,23 +111,17 @@ def _(t):
     while size < 20000000:
         size += len(client.take(1 << 20))
     client.close()
-    for _ in range(100):
-        if t.get(b"/ended/" + token).body == b"true":
-            return
-        time.sleep(0.05)
-    check(False, "the stream has not been closed 5 s after its client went")
+    await_true(lambda: t.get(b"/ended/" + token).body == b"true", PATIENCE,
+               "the stream has not been closed after its client went")
 
 
 @case("The first chunk of a stream goes out before the second is made", row=53)
 def _(t):
-    client = t.connect().send(get(b"/stream/pause/0.6"))
-    start = time.monotonic()
+    client = t.connect().send(get(b"/stream/pause/300.0"))
     client.head()
     while b"aaaaa" not in client.buffer:
         client.buffer += client.take()
-    check(time.monotonic() - start < 0.5, "it took %.2f s", time.monotonic() - start)
-    while b"0\r\n\r\n" not in client.buffer:
-        client.buffer += client.take()
+    check(b"bbbbb" not in client.buffer, "the second is there too")
 
 
 @case("Others are served while somebody takes a large answer and somebody an endless stream")
@@ -134,9 +131,7 @@ def _(t):
     for _ in range(20):
         endless.take()
         large.take()
-        start = time.monotonic()
         t.is_serving(t.calm)
-        check(time.monotonic() - start < (5 if IS_SANITIZED else 1), "it took %.2f s", time.monotonic() - start)
 
 
 @case("A hundred streams at once each get their own bytes")
@@ -148,7 +143,7 @@ def _(t):
 
 # ---- waiting ----
 
-@case("Two hundred requests that wait for one second are answered in about one second by one worker",
+@case("Two hundred requests that wait for one second are answered by one worker in seconds, no minutes",
       alone=True)
 def _(t):
     t.is_serving(t.calm)
@@ -159,7 +154,7 @@ def _(t):
     for client in clients:
         equal(client.answer().body, b"slept", "the body")
     took = time.monotonic() - start
-    check(0.95 < took < (3 if IS_SANITIZED else 1.6), "it took %.2f s", took)
+    check(0.95 < took < 40, "it took %.2f s", took)  # one after another it were 200
 
 
 # ---- files ----

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 
+from lifecycle import sleeper
 from wire import (APP, BINARY, IS_SANITIZED, PATIENCE, Client, Failure, await_true, case, check,
                   equal, is_alive, workers_of)
 
@@ -33,6 +34,21 @@ def await_another(server, old, seconds=PATIENCE):
 
 def await_log(server, words, seconds=PATIENCE):
     await_true(lambda: words in server.log(), seconds, "the log does not say %r", words)
+
+
+def each_worker(t, server, path):
+    """The bodies that the workers answer with, each while the others are stopped."""
+    bodies, all_of_them = [], server.workers()
+    for worker in all_of_them:
+        others = [pid for pid in all_of_them if pid != worker]
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            bodies.append(t.get(path, server).body)
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
+    return bodies
 
 
 def crash(server):
@@ -101,8 +117,7 @@ def _(t):
 @case("A worker that is told to stop by itself drains and is replaced")
 def _(t):
     server = t.serve()
-    waiting = t.connect(server).send(get(b"/sleep/0.5"))
-    time.sleep(0.2)
+    waiting = sleeper(t, server, b"0.5")
     old = server.worker()
     os.kill(old, signal.SIGTERM)
     equal(waiting.answer().body, b"slept", "the body")
@@ -110,7 +125,7 @@ def _(t):
     t.is_serving(server)
 
 
-@case("Workers that crash again and again are started ever later", waits=True)
+@case("Workers that crash again and again are started ever later", waits=True, tries=5)
 def _(t):
     server = t.serve()
     for _ in range(4):
@@ -120,7 +135,7 @@ def _(t):
     t.is_serving(server)
 
 
-@case("A worker that can't load the app any more is tried again until it can", waits=True)
+@case("A worker that can't load the app any more is tried again until it can", waits=True, tries=5)
 def _(t):
     with app_file("os.exit(1)") as file:
         server = t.serve(app=file.name)
@@ -195,7 +210,8 @@ def _(t):
         t.get(b"/hello", server)
 
 
-@case("An app that takes longer to load anew than the watchdog's limit is loaded all the same", waits=True)
+@case("An app that takes longer to load anew than the watchdog's limit is loaded all the same",
+      waits=True, tries=3)
 def _(t):
     with app_file("") as file:
         server = t.serve({"WATCHDOG_TIMEOUT": 1}, app=file.name)
@@ -211,7 +227,7 @@ def _(t):
         await_another(server, old)
 
 
-@case("A worker that is idle, waits or is busy with many requests is not stuck", waits=True)
+@case("A worker that is idle, waits or is busy with many requests is not stuck", waits=True, tries=3)
 def _(t):
     server = t.serve({"WATCHDOG_TIMEOUT": 1})
     old = server.worker()
@@ -238,7 +254,8 @@ def _(t):
     equal(server.workers(), [old], "the workers")
 
 
-@case("After all of a server has been stopped for a while nobody is taken for stuck", waits=True)
+@case("After all of a server has been stopped for a while nobody is taken for stuck", waits=True,
+      tries=3)
 def _(t):
     server = t.serve({"WATCHDOG_TIMEOUT": 1})
     old = server.worker()
@@ -261,7 +278,7 @@ def _(t):
     check("was killed by signal 9" in server.log(), "the log: %s", server.log())
 
 
-@case("A second Ctrl-C kills at once what the first did not end", waits=True)
+@case("A second Ctrl-C kills at once what the first did not end", waits=True, tries=3)
 def _(t):
     server = t.serve({"WATCHDOG_TIMEOUT": False})
     old = server.worker()
@@ -270,7 +287,7 @@ def _(t):
     time.sleep(0.8)
     check(is_alive(old), "the first has killed")
     server.signal(signal.SIGINT)
-    equal(server.wait(3), 1, "the exit status")
+    equal(server.wait(6), 1, "the exit status")  # without it, after ten seconds
 
 
 # ---- the master ----
@@ -307,8 +324,7 @@ def _(t):
 @case("A group that is told to stop as a whole stops in order")
 def _(t):
     server = t.serve()
-    waiting = t.connect(server).send(get(b"/sleep/0.5"))
-    time.sleep(0.2)
+    waiting = sleeper(t, server, b"0.5")
     for pid in (server.worker(), server.pid):
         os.kill(pid, signal.SIGTERM)
     equal(waiting.answer().body, b"slept", "the body")
@@ -330,7 +346,7 @@ def _(t):
     server = t.serve(arguments=("--workers", "2"))
     await_true(lambda: len(server.workers()) == 2, PATIENCE, "there are no two workers")
     old = server.workers()
-    time.sleep(0.5)  # both serve
+    each_worker(t, server, b"/hello")
     server.signal(signal.SIGHUP)
     await_true(lambda: server.log().count("loaded anew") == 2, PATIENCE, "the log: %s", server.log())
     t.is_serving(server)
@@ -380,16 +396,7 @@ def _(t):
     with app_file("") as file:
         server = t.serve(app=file.name, arguments=("--workers", "3"))
         await_true(lambda: len(server.workers()) == 3, PATIENCE, "there are no three workers")
-        drawn = set()
-        for worker in server.workers():
-            others = [pid for pid in server.workers() if pid != worker]
-            for pid in others:
-                os.kill(pid, signal.SIGSTOP)
-            client = t.connect(server).send(get(b"/random"))
-            drawn.add(client.answer().body)
-            client.close()
-            for pid in others:
-                os.kill(pid, signal.SIGCONT)
+        drawn = set(each_worker(t, server, b"/random"))
         equal(len(drawn), 3, "different numbers")
         equal(server.log().count("serves"), 1, "announcements")
 

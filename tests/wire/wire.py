@@ -483,6 +483,10 @@ class Case:
         client.send(b"GET /calls/" + token + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         return int(client.answer().body)
 
+    def await_call(self, token, server=None):
+        """Until the app has been called for a request with t=token."""
+        await_true(lambda: self.calls(token, server) > 0, PATIENCE, "the view is not called")
+
     def get(self, path, server=None, fields=b""):
         """One request on a connection of its own."""
         client = self.connect(server)

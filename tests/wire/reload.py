@@ -395,7 +395,7 @@ def _(t):
         equal(answer.status, 500, "the status")
         check(b"app.lua:5:" in answer.body and b"reload.js" in answer.body, "%r", answer.body)
     posted = t.connect(f.server)
-    posted.send(b"POST /x HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nContent-Length: 1\r\n\r\nx")
+    posted.send(b"POST /x HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nContent-Length: 1\r\n\r\nx")
     check("app.lua:5:" in posted.answer().json()["description"], "JSON clients get a page")
     f.save("app.lua", "\n" + app_of(view("one")) + "wrong here\n")
     f.await_text("app.lua:6:")

@@ -129,6 +129,26 @@ static uint64_t thread_cpu(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+static void set_timer(timer_t timer, long first, long interval)
+{
+    struct itimerspec times = {
+        .it_value = {first / 1000000, first % 1000000 * 1000},
+        .it_interval = {interval / 1000000, interval % 1000000 * 1000}};
+    timer_settime(timer, 0, &times, NULL);
+}
+
+/* lua_sethook goes through all frames of the state. Of a recursion without end that takes
+   longer than a tick, and with the next signal already there nothing else would ever run:
+   what it takes is to be a small part of the time until then. */
+static void arm_in_time(lua_State *L)
+{
+    uint64_t began = thread_cpu();
+    arm(L, 1);
+    uint64_t took = thread_cpu() - began;
+    if (took > b.interval / 10)
+        set_timer(b.ticks, (long)took * 10, b.interval);
+}
+
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     (void)number, (void)context;
@@ -143,16 +163,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
         b.counted = now;
     }
     if (run && run->task)
-        arm(run->L, 1);
+        arm_in_time(run->L);
     errno = error;
-}
-
-static void set_timer(timer_t timer, long first, long interval)
-{
-    struct itimerspec times = {
-        .it_value = {first / 1000000, first % 1000000 * 1000},
-        .it_interval = {interval / 1000000, interval % 1000000 * 1000}};
-    timer_settime(timer, 0, &times, NULL);
 }
 
 static void set_interval(unsigned interval)

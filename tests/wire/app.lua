@@ -292,6 +292,12 @@ app:get("/hash/<int:iterations>", function(iterations)
     return tostring(hash:find("^pbkdf2:sha256:" .. iterations) ~= nil)
 end)
 
+function endless.deep()
+    local function deeper(n) return 1 + deeper(n + 1) end
+    local _, raised = pcall(deeper, 1)
+    error(raised, 0)
+end
+
 app:get("/compute/<kind>", function(kind)
     return endless[kind]()
 end)

@@ -88,3 +88,12 @@ def _(t):
     server = t.serve({"HANDLER_CPU_LIMIT": 0.2})
     equal(t.connect(server).send(get(b"/compute/bare")).answer().status, 503, "the status")
     check("holds up" not in server.log(), "there is a warning")
+
+
+@case("A recursion without end is an error each time, whatever the ticks of the clock cost in it",
+      luajit=False)
+def _(t):
+    client = t.connect(t.serve())
+    for _ in range(6):  # the ticks are shorter from the second on
+        answer = client.send(get(b"/compute/deep")).answer()
+        equal(answer.status, 500, "the status")

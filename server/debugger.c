@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "dispatch.h"
 #include "jinja/jinja.h"
+#include "locals_lua.h"
 #include "request_lua.h"
 #include "visitor.h"
 #include <openssl/crypto.h>
@@ -165,6 +166,46 @@ void debugger_drop_frames(struct exchange *ex)
     lua_pop(L, 1);
 }
 
+/* Whether the frames of errors in that context are wanted. */
+static bool is_on(const struct context *c)
+{
+    return c && c->exchange && c->app && app_config_boolean(c->app, "DEBUG");
+}
+
+/* is_on() -> whether the running task is a request's in debug mode */
+static int is_on_lua(lua_State *L)
+{
+    lua_pushboolean(L, is_on(context_current()));
+    return 1;
+}
+
+/* require "cflask.inner_frames".note(private, co, raised) */
+static int note_child_lua(lua_State *L)
+{
+    struct task *t = lua_touserdata(L, 1);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "cflask.inner_frames");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "note");
+    locals_push_private(L, t->context);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->ref);
+    lua_checkstack(t->co, 1);
+    lua_pushvalue(t->co, -1);
+    lua_xmove(t->co, L, 1);
+    lua_call(L, 3, 0);
+    return 0;
+}
+
+void debugger_note_child(struct task *t)
+{
+    if (!is_on(t->context) || task_is_over(t))
+        return;
+    lua_pushcfunction(t->L, note_child_lua);
+    lua_pushlightuserdata(t->L, t);
+    if (lua_pcall(t->L, 1, 0, 0) != LUA_OK)
+        lua_pop(t->L, 1); /* the frames are missing, nothing else */
+}
+
 /* release() ends the running request's dead coroutine, if there is one. */
 static int release_lua(lua_State *L)
 {
@@ -308,6 +349,7 @@ void debugger_push_library(lua_State *L)
                                          {"check_pin", check_pin_lua},
                                          {"cookie", cookie_lua},
                                          {"visitor", visitor_lua},
+                                         {"is_on", is_on_lua},
                                          {"release", release_lua},
                                          {"close", close_lua},
                                          {"template_frames", template_frames_lua},

@@ -8,6 +8,7 @@
 
 struct exchange;
 struct failure;
+struct task;
 
 /* Makes the PIN and the cookie, which all workers that follow share, and the count of
    wrong PINs: once, before any is forked. -1 without memory or randomness. */
@@ -17,6 +18,10 @@ int debugger_open(void);
    mode its coroutine is kept with its frames, and the task has a fresh one; else false,
    and nothing has happened. */
 bool debugger_keep_frames(struct exchange *ex);
+
+/* A child of a request's task has died by an error that its parent raises on: in debug
+   mode its frames are noted before they end. Never raises. */
+void debugger_note_child(struct task *t);
 
 /* Ends a coroutine that was kept for the exchange and that nobody has taken. */
 void debugger_drop_frames(struct exchange *ex);

@@ -18,9 +18,9 @@ static struct context *check_context(lua_State *L)
 }
 
 /* Pushes the context's table of that name; when it is not there and not needed, nil. */
-static void push_named(lua_State *L, const char *name, bool is_needed)
+static void push_named_of(lua_State *L, struct context *context, const char *name,
+                          bool is_needed)
 {
-    struct context *context = check_context(L);
     if (context->locals == LUA_NOREF && !is_needed) {
         lua_pushnil(L);
         return;
@@ -36,10 +36,20 @@ static void push_named(lua_State *L, const char *name, bool is_needed)
     lua_remove(L, -2);
 }
 
+static void push_named(lua_State *L, const char *name, bool is_needed)
+{
+    push_named_of(L, check_context(L), name, is_needed);
+}
+
 /* The table behind g. */
 static void push_table(lua_State *L, bool is_needed)
 {
     push_named(L, "g", is_needed);
+}
+
+void locals_push_private(lua_State *L, struct context *context)
+{
+    push_named_of(L, context, "private", true);
 }
 
 int locals_private_lua(lua_State *L)

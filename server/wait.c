@@ -3,6 +3,7 @@
 #include "wait.h"
 
 #include "budget.h"
+#include "debugger.h"
 #include "log.h"
 #include <event2/event.h>
 #include <string.h>
@@ -367,6 +368,8 @@ static void child_over(struct child *c, bool has_failed)
     } else {
         if (c->group->gives_all)
             disarm(c->group->parent);
+        if (has_failed)
+            debugger_note_child(&c->task);
         if (has_failed)
             group_fail(c->group, c->task.co);
         else

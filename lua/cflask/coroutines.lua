@@ -3,6 +3,7 @@
 -- when the wait is over, goes on where it came from. A time slice that ends in one is such a
 -- wait as well (server/budget.c).
 local core = require "cflask.core"
+local inner_frames = require "cflask.inner_frames"
 
 local raw_resume = core.resume or coroutine.resume -- the core keeps the one that runs
 local raw_yield, raw_close = coroutine.yield, coroutine.close
@@ -19,8 +20,11 @@ local pass_outward
 
 -- What resume() returns: waits are passed on until the coroutine yields, returns or fails.
 local function settle(co, is_fine, first, ...)
-    if not is_fine or first ~= WAIT or status(co) == "dead" then
-        return is_fine, first, ...
+    if not is_fine then
+        inner_frames.note_dead(co, first)
+        return false, first, ...
+    elseif first ~= WAIT or status(co) == "dead" then
+        return true, first, ...
     end
     return pass_outward(co, first, ...)
 end
@@ -36,9 +40,12 @@ function pass_outward(co, ...)
     return go_on(co, raw_yield(...))
 end
 
-local function allow_again(...)
+local function allow_again(co, is_fine, ...)
     core.allow_waits()
-    return ...
+    if not is_fine then
+        inner_frames.note_dead(co, (...))
+    end
+    return is_fine, ...
 end
 
 -- coroutine.resume, for which waits are not to be seen. Where the caller itself can't yield
@@ -48,7 +55,7 @@ function coroutines.resume(co, ...)
         return false, "cannot resume a coroutine that waits"
     elseif isyieldable and not isyieldable() then
         core.forbid_waits()
-        return allow_again(raw_resume(co, ...))
+        return allow_again(co, raw_resume(co, ...))
     end
     return settle(co, raw_resume(co, ...))
 end
@@ -95,6 +102,7 @@ local CHUNK = {}
 -- What the stream's coroutine yielded: a chunk is the result; a wait is passed on.
 local function next_chunk(co, is_fine, first, second, ...)
     if not is_fine then
+        inner_frames.note_dead(co, first)
         error(first, 0)
     elseif first == WAIT and second == CHUNK then
         return (...)

@@ -4,6 +4,7 @@
 local core = require "cflask.core"
 local errors = require "cflask.errors"
 local frames = require "cflask.frames"
+local inner_frames = require "cflask.inner_frames"
 local jinja = require "cflask.jinja"
 local security = require "cflask.security"
 local shown = require "cflask.shown"
@@ -261,14 +262,14 @@ local function shown_frames(list, root)
         local is_open = not is_open_yet and frame.kind ~= "gap" and not frame.is_ours
         is_open_yet = is_open_yet or is_open
         local current
-        for _, line in ipairs(frame.lines or {}) do
+        for _, line in ipairs(frames.lines(frame)) do
             current = line.is_current and line.text:match("^%s*(.-)%s*$") or current
         end
         table.insert(out, {
             number = i, kind = frame.kind, name = frame.name, count = frame.count,
             path = frame.path and frames.short_path(frame.path, root), line = frame.line,
             full_path = frame.path, is_ours = frame.is_ours, is_open = is_open, current = current,
-            lines = core.json.array(frame.lines or {}),
+            lines = core.json.array(frames.lines(frame)),
             locals = frame.kind ~= "gap" and shown_variables(frames.locals(frame), state),
             upvalues = frame.kind ~= "gap" and shown_variables(frames.upvalues(frame), state),
         })
@@ -373,6 +374,7 @@ local function take(raised)
     local co, handle = core.debugger.take()
     local view = core.current_view()
     local list = co and frames.take(co, raised, view) or {frames.of_view(view)}
+    inner_frames.prepend(list, core.private().inner_frames, raised)
     local failure = {id = security.random_token(12), secret = security.random_token(24),
                      frames = list, handle = handle, own = {}}
     keep(failure)

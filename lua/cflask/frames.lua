@@ -49,6 +49,15 @@ local function excerpt(text, line)
     return lines
 end
 
+-- The lines around the one where a frame stood. Read when they are shown: of most frames that
+-- are taken from the app's own coroutines nobody asks.
+function frames.lines(frame)
+    if not frame.lines and frame.source then
+        frame.lines = excerpt(text_of(frame.source), frame.line)
+    end
+    return frame.lines or {}
+end
+
 -- ## Variables
 
 -- Whether a value may be one that its frame closes: then it is closed before anybody looks.
@@ -172,8 +181,8 @@ local function lua_frame(co, level, info, view, is_filter, err)
     local line = line_of(info, err)
     local frame = {kind = "lua", co = co, level = level, name = name_of(info, view, is_filter),
                    path = info.source:match("^@(.*)$") or info.short_src,
-                   line = line, is_ours = info.source:find(OURS) ~= nil}
-    frame.lines = excerpt(text_of(info.source), line)
+                   line = line, is_ours = info.source:find(OURS) ~= nil,
+                   source = info.source, place = info.short_src .. ":" .. line}
     local is_open
     frame.variables, frame.varargs, is_open = locals_of(co, level)
     frame.shared = upvalues_of(info.func)
@@ -265,16 +274,27 @@ function frames.of_view(view)
             lines = excerpt(text_of(info.source), info.linedefined), shared = upvalues_of(view)}
 end
 
--- Takes the frames of a dead coroutine, the innermost first, those of templates among them.
--- Variables that are to be closed are closed now, as after any error; the others' values are
--- what they were at the error then. `view` is the request's, or nil.
-function frames.take(co, err, view)
-    local list, must_close, depth = {}, false, depth_of(co)
-    local templates = by_level(core.debugger.template_frames(co))
-    local level, has_view = 0, false
+-- The level of the nearest frame of that function between two levels, or nil. Of a deep stack
+-- only the ends are looked at.
+local function level_of(co, fn, first, depth)
+    local level = first
     while level < depth do
-        if level == MOST / 2 and depth > MOST then
-            table.insert(list, {kind = "gap", count = depth - MOST})
+        if debug.getinfo(co, level, "f").func == fn then
+            return level
+        end
+        level = level == first + MOST and math.max(level + 1, depth - MOST) or level + 1
+    end
+    return nil
+end
+
+-- The frames from a level to before the depth, those of templates among them; whether one has a
+-- variable that is to be closed, and whether one is the view's.
+local function walk(co, err, view, level, depth)
+    local list, must_close, has_view, first = {}, false, false, level
+    local templates = by_level(core.debugger.template_frames(co))
+    while level < depth do
+        if level - first == MOST / 2 and depth - first > MOST then
+            table.insert(list, {kind = "gap", count = depth - first - MOST})
             level, must_close = depth - MOST / 2, true
         end
         local info = debug.getinfo(co, level, "nSlf")
@@ -295,6 +315,14 @@ function frames.take(co, err, view)
         level = level + 1
     end
     add_place_of_error(list, err)
+    return list, must_close, has_view
+end
+
+-- Takes the frames of a dead coroutine, the innermost first, those of templates among them.
+-- Variables that are to be closed are closed now, as after any error; the others' values are
+-- what they were at the error then. `view` is the request's, or nil.
+function frames.take(co, err, view)
+    local list, must_close, has_view = walk(co, err, view, 0, depth_of(co))
     if not has_view then
         table.insert(list, frames.of_view(view))
     end
@@ -304,12 +332,26 @@ function frames.take(co, err, view)
     return list
 end
 
--- Ends the coroutine; its variables stay as copies.
-function frames.close(list, co)
+local function detach(list)
     for _, frame in ipairs(list) do
         frame.co = nil
     end
+    return list
+end
+
+-- Ends the coroutine; its variables stay as copies.
+function frames.close(list, co)
+    detach(list)
     core.debugger.close(co)
+end
+
+-- The frames of a coroutine that is left as it is, with copies of their variables. `from` and
+-- `to` are functions: then only the frames between theirs count.
+function frames.copy(co, err, from, to)
+    local depth = depth_of(co)
+    local first = from and level_of(co, from, 0, depth) + 1 or 0
+    depth = to and level_of(co, to, first, depth) or depth
+    return detach((walk(co, err, nil, first, depth)))
 end
 
 -- The path as it is shown: below the app's folder without that.

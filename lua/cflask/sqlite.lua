@@ -2,6 +2,7 @@
 -- are errors with the caller's place, transactions, and waits for a connection.
 local errors = require "cflask.errors"
 local flask_core = require "cflask.core"
+local inner_frames = require "cflask.inner_frames"
 local misuse = require "cflask.misuse"
 local paths = require "cflask.paths"
 
@@ -327,7 +328,7 @@ end
 function Database:_transaction(has_no_keys, fn)
     if core.is_mine(self._handle) then
         control(self, "SAVEPOINT nested")
-        return finish_nested(self, pcall(fn, self))
+        return finish_nested(self, inner_frames.pcall(fn, self))
     end
     local guard, results, count = core.guard(self._handle)
     local function keep(...)
@@ -335,7 +336,7 @@ function Database:_transaction(has_no_keys, fn)
     end
     for _ in once, nil, nil, guard do -- Lua 5.4 closes the guard, however this ends
         begin(self, guard, has_no_keys)
-        keep(finish(self, guard, pcall(fn, self)))
+        keep(finish(self, guard, inner_frames.pcall(fn, self)))
     end
     return (table.unpack or unpack)(results, 1, count)
 end

@@ -224,6 +224,196 @@ describe("The page of an error in debug mode", function()
     end)
 end)
 
+describe("The frames of an error that is raised on", function()
+    -- The names of the frames of the app's functions that the page would show, the innermost first.
+    local function names_of(app)
+        local r = app:test_client():get("/", {headers = {Accept = "application/json"}})
+        assert.equal(500, r.status_code)
+        local names = {}
+        for _, frame in ipairs(r.json.traceback) do
+            if frame.kind == "lua" and frame.file:find("debugger_spec.lua", 1, true) then
+                table.insert(names, frame.name)
+            end
+        end
+        return names, r.json
+    end
+
+    -- An app whose view is `fn(innermost)`, where innermost() fails.
+    local function app_with(fn)
+        local app = debug_app()
+        app:get("/", function()
+            local function innermost()
+                local price = 7
+                error("stop")
+                return price
+            end
+            fn(innermost)
+            return "never"
+        end)
+        return app
+    end
+
+    -- What fails when it is called with a function that fails.
+    local function middle(innermost)
+        innermost()
+        return 1
+    end
+
+    local function through_wrap(innermost)
+        coroutine.wrap(function() middle(innermost) end)()
+        return 1
+    end
+
+    it("begin in the coroutine of coroutine.wrap", function()
+        local names = names_of(app_with(through_wrap))
+        assert.same({"innermost", "middle"}, {names[1], names[2]})
+        assert.equal("the view", names[#names])
+    end)
+
+    it("begin in a coroutine whose resumer raises the error again, with or without a place", function()
+        for _, level in ipairs{0, 1, 2} do
+            local names, json = names_of(app_with(function(innermost)
+                local co = coroutine.create(middle)
+                local is_fine, raised = coroutine.resume(co, innermost)
+                if not is_fine then
+                    error(raised, level)
+                end
+            end))
+            assert.equal("innermost", names[1])
+            assert.equal("the view", names[#names])
+            assert.truthy(json.error.message:find("stop", 1, true))
+        end
+    end)
+
+    it("begin in the innermost of several coroutines", function()
+        local names = names_of(app_with(function(innermost)
+            coroutine.wrap(function()
+                flask.sleep(0)
+                through_wrap(innermost)
+                return 1
+            end)()
+        end))
+        local times = 0
+        for _, name in ipairs(names) do
+            times = times + (name == "innermost" and 1 or 0)
+        end
+        assert.equal("innermost", names[1])
+        assert.equal(1, times)
+    end)
+
+    it("begin in the functions of flask.gather and flask.timeout", function()
+        for _, wait in ipairs{function(fn) flask.gather{fn, function() flask.sleep(1) end} end,
+                              function(fn) flask.timeout(1, fn) end} do
+            local names = names_of(app_with(function(innermost)
+                wait(function()
+                    flask.sleep(0)
+                    middle(innermost)
+                    return 1
+                end)
+            end))
+            assert.equal("innermost", names[1])
+            assert.equal("middle", names[2])
+            assert.equal("the view", names[#names])
+        end
+    end)
+
+    it("have their variables at a prompt", function()
+        local client = app_with(through_wrap):test_client()
+        local page = page_of(client)
+        unlock(client, page)
+        assert.equal("7", (evaluate(client, page, "price")))
+        evaluate(client, page, "price = 8")
+        assert.equal("8", (evaluate(client, page, "price")))
+    end)
+
+    it("are not those of an earlier error with the same text", function()
+        local names = names_of(app_with(function(innermost)
+            for _ = 1, 2 do
+                pcall(through_wrap, innermost)
+            end
+            innermost()
+        end))
+        local times = 0
+        for _, name in ipairs(names) do
+            times = times + (name == "innermost" and 1 or 0)
+        end
+        assert.equal(1, times)
+        assert.equal("the view", names[#names])
+    end)
+
+    it("are not taken where the app deals with the error, and not without debug mode", function()
+        local app = app_with(function(innermost)
+            assert(not pcall(through_wrap, innermost))
+            error("another")
+        end)
+        local names = names_of(app)
+        assert.is_true(names[1] ~= "innermost")
+        app = app_with(through_wrap)
+        app.debug = false
+        local r = app:test_client():get("/", {headers = {Accept = "application/json"}})
+        assert.equal(500, r.status_code)
+        assert.is_nil(r.json.traceback)
+    end)
+
+    it("leave coroutines as they are: variables of a wrapped one are closed at once", function()
+        if not coroutine.close then
+            return
+        end
+        local closed = 0
+        local closable = setmetatable({}, {__close = function() closed = closed + 1 end})
+        local body = load("local closable, fail = ... local kept <close> = closable fail() return 1")
+        local seen
+        local names = names_of(app_with(function(innermost)
+            local is_fine, raised = pcall(coroutine.wrap(body), closable, innermost)
+            seen = closed
+            assert(not is_fine)
+            error(raised, 0)
+        end))
+        assert.equal(1, seen)
+        assert.equal("fail", names[1])
+    end)
+
+    local has_sqlite, sqlite = pcall(require, "cflask.sqlite")
+    local with_sqlite = has_sqlite and it or pending
+
+    with_sqlite("begin in the function of a transaction, and of one within it", function()
+        local db = sqlite.open(":memory:")
+        db:exec("CREATE TABLE item (name TEXT)")
+        local names = names_of(app_with(function(innermost)
+            db:transaction(function()
+                db:exec("INSERT INTO item VALUES ('tea')")
+                flask.sleep(0)
+                db:transaction(function()
+                    middle(innermost)
+                    return 1
+                end)
+                return 1
+            end)
+            return 1
+        end))
+        assert.same({"innermost", "middle"}, {names[1], names[2]})
+        assert.equal("the view", names[#names])
+        local times = 0
+        for _, name in ipairs(names) do
+            times = times + (name == "the view" and 1 or 0)
+        end
+        assert.equal(1, times)
+        assert.equal(0, db:one("SELECT count(*) AS n FROM item").n)
+        db:close()
+    end)
+
+    with_sqlite("don't stand in the way of an overflown stack's error in a transaction", function()
+        local db = sqlite.open(":memory:")
+        local _, json = names_of(app_with(function()
+            local function deeper(n) return 1 + deeper(n + 1) end
+            db:transaction(function() return deeper(1) end)
+        end))
+        assert.truthy(json.error.message:find("stack overflow", 1, true))
+        assert.equal(0, #db:query("SELECT 1 WHERE 0"))
+        db:close()
+    end)
+end)
+
 describe("Template frames", function()
     local function template_app()
         local app = debug_app()

@@ -78,15 +78,19 @@ static struct str unquote(struct arena *a, struct str s)
     return (struct str){to, n};
 }
 
-static int add_cookie(struct arena *a, struct pairs *out, struct str name,
-                      struct str value)
+/* A value as it is meant; .p NULL when memory is out. */
+static struct str read_value(struct arena *a, struct str value)
 {
     if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
         value = unquote(a, (struct str){value.p + 1, value.n - 2});
-    if (!value.p)
-        return -1;
+    return value.p ? text_from_header(a, value) : value;
+}
+
+static int add_cookie(struct arena *a, struct pairs *out, struct str name,
+                      struct str value)
+{
     name = text_from_header(a, name);
-    value = text_from_header(a, value);
+    value = read_value(a, value);
     return name.p && value.p ? pairs_add(out, a, name, value) : -1;
 }
 
@@ -121,35 +125,65 @@ int cookie_parse(struct arena *a, struct str field, struct pairs *out)
     return 0;
 }
 
-static bool is_control(char c)
+int cookie_find(struct arena *a, struct str field, struct str name, struct str *found)
 {
-    return (unsigned char)c < 0x20 || c == 0x7F;
+    struct str rest = field;
+    while (rest.n) {
+        struct str value;
+        struct str other = take_part(&rest, &value);
+        other = text_from_header(a, other);
+        if (!other.p)
+            return -1;
+        if (!other.n || !str_eq(other, name))
+            continue;
+        *found = read_value(a, strip(value));
+        return found->p ? 0 : -1;
+    }
+    return 0;
 }
 
-static bool has_control(struct str s)
+/* What a byte may be in. A value's plain bytes are Werkzeug's, which are RFC 6265's. */
+enum { NAME = 1, PLAIN = 2, PATH = 4, DOMAIN = 8, ADDRESS = 16 };
+
+static const unsigned char byte_class[256] = {
+    [' '] = PATH,
+    ['!'] = NAME | PLAIN | PATH,
+    ['"'] = PATH,
+    ['#' ... '+'] = NAME | PLAIN | PATH,
+    [','] = PATH,
+    ['-'] = NAME | PLAIN | PATH | DOMAIN,
+    ['.'] = NAME | PLAIN | PATH | DOMAIN | ADDRESS,
+    ['/'] = NAME | PLAIN | PATH,
+    ['0' ... '9'] = NAME | PLAIN | PATH | DOMAIN | ADDRESS,
+    [':'] = NAME | PLAIN | PATH | ADDRESS,
+    [';'] = PATH,
+    ['<'] = NAME | PLAIN | PATH,
+    ['='] = PLAIN | PATH,
+    ['>' ... '@'] = NAME | PLAIN | PATH,
+    ['A' ... 'Z'] = NAME | PLAIN | PATH | DOMAIN | ADDRESS,
+    ['['] = NAME | PLAIN | PATH | ADDRESS,
+    ['\\'] = PATH,
+    [']'] = NAME | PLAIN | PATH | ADDRESS,
+    ['^'] = NAME | PLAIN | PATH,
+    ['_'] = NAME | PLAIN | PATH | DOMAIN,
+    ['`'] = NAME | PLAIN | PATH,
+    ['a' ... 'z'] = NAME | PLAIN | PATH | DOMAIN | ADDRESS,
+    ['{' ... '~'] = NAME | PLAIN | PATH,
+    [0x80 ... 0xFF] = NAME | PATH,
+};
+
+/* Whether all bytes of s are of that class. */
+static bool is_all(struct str s, int class)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (is_control(s.p[i]))
-            return true;
-    return false;
-}
-
-static bool is_alnum(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-static bool is_one_of(char c, const char *set)
-{
-    return c && strchr(set, c);
+        if (!(byte_class[(unsigned char)s.p[i]] & class))
+            return false;
+    return true;
 }
 
 static bool is_name(struct str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (is_control(s.p[i]) || is_one_of(s.p[i], " =;,\"\\"))
-            return false;
-    return s.n > 0 && utf8_is_valid(s);
+    return s.n > 0 && is_all(s, NAME) && utf8_is_valid(s);
 }
 
 /* Without leading dots and without the port. */
@@ -165,19 +199,17 @@ static struct str domain_host(struct str domain)
 static bool is_domain(struct str s)
 {
     bool is_address = s.n && *s.p == '[';
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && !is_one_of(s.p[i], is_address ? "[]:." : "-._"))
-            return false;
-    return true;
+    return is_all(s, is_address ? ADDRESS : DOMAIN);
 }
 
-static const char *samesite_name(struct str s)
+/* As browsers know it; .p NULL for another. */
+static struct str samesite_name(struct str s)
 {
-    static const char *const names[] = {"Strict", "Lax", "None"};
+    static const struct str names[] = {{"Lax", 3}, {"Strict", 6}, {"None", 4}};
     for (size_t i = 0; i < 3; i++)
-        if (str_ieq(s, str_from(names[i])))
+        if (s.n == names[i].n && str_ieq(s, names[i]))
             return names[i];
-    return NULL;
+    return (struct str){NULL, 0};
 }
 
 static int check(const struct cookie *c, struct fault *f)
@@ -186,7 +218,7 @@ static int check(const struct cookie *c, struct fault *f)
         return fault_set(f, 500,
                          "a cookie's name can't be empty, nor have spaces, control "
                          "characters or any of = ; , \" \\ in it");
-    if (has_control(c->path))
+    if (!is_all(c->path, PATH))
         return fault_set(f, 500,
                          "the path of the cookie %.*s has a control character in it",
                          (int)(c->name.n > 64 ? 64 : c->name.n), c->name.p);
@@ -195,23 +227,14 @@ static int check(const struct cookie *c, struct fault *f)
                          "the domain of the cookie %.*s must be a host's name in "
                          "ASCII (for others its punycode)",
                          (int)(c->name.n > 64 ? 64 : c->name.n), c->name.p);
-    if (c->samesite.p && !samesite_name(c->samesite))
+    if (c->samesite.p && !samesite_name(c->samesite).p)
         return fault_set(f, 500, "samesite must be \"Strict\", \"Lax\" or \"None\"");
     return 0;
 }
 
-/* What may stand in a value without quotes: Werkzeug's set, which is RFC 6265's. */
-static bool is_plain(char c)
-{
-    return is_alnum(c) || is_one_of(c, "_!#$%&'()*+-./:<=>?@[]^`{|}~");
-}
-
 static void add_value(struct buf *out, struct str value)
 {
-    size_t plain = 0;
-    while (plain < value.n && is_plain(value.p[plain]))
-        plain++;
-    if (plain == value.n) {
+    if (is_all(value, PLAIN)) {
         buf_addstr(out, value);
         return;
     }
@@ -264,7 +287,7 @@ int cookie_format(struct buf *out, const struct cookie *c, int64_t now, struct f
     }
     if (c->samesite.p) {
         buf_addstr(out, STR("; SameSite="));
-        buf_addstr(out, str_from(samesite_name(c->samesite)));
+        buf_addstr(out, samesite_name(c->samesite));
     }
     if (c->is_partitioned)
         buf_addstr(out, STR("; Partitioned"));

@@ -16,6 +16,10 @@
    0, or -1 when memory is out. */
 int cookie_parse(struct arena *a, struct str field, struct pairs *out);
 
+/* Sets *found to the value of the field's first cookie of that name, as cookie_parse has
+   it; leaves it when there is none. 0, or -1 when memory is out. */
+int cookie_find(struct arena *a, struct str field, struct str name, struct str *found);
+
 struct cookie {
     struct str name, value;
     struct str domain, path; /* .p NULL: left out */

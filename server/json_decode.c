@@ -14,7 +14,8 @@ struct reader {
     const char *start, *p, *end;
     struct fault *fault;
     int depth;
-    int mark; /* stack index of the metatable that marks lists */
+    int mark; /* stack index of the metatable that marks lists, or of nil till one is met
+               */
     struct scratch scratch;
 };
 
@@ -284,6 +285,15 @@ static int open_container(struct reader *r, struct container *c)
     return 0;
 }
 
+static void push_mark(struct reader *r)
+{
+    if (lua_isnil(r->L, r->mark)) {
+        value_push_list_mark(r->L);
+        lua_replace(r->L, r->mark);
+    }
+    lua_pushvalue(r->L, r->mark);
+}
+
 /* stack: nil, items... -> list */
 static void store_items(struct reader *r, struct container *c)
 {
@@ -293,7 +303,7 @@ static void store_items(struct reader *r, struct container *c)
         lua_pushvalue(L, c->table + i);
         lua_rawseti(L, -2, i);
     }
-    lua_pushvalue(L, r->mark);
+    push_mark(r);
     lua_setmetatable(L, -2);
     lua_replace(L, c->table);
     lua_settop(L, c->table);
@@ -455,7 +465,7 @@ int json_decode(lua_State *L, struct str text, struct fault *fault)
     r.end = r.p + text.n;
     r.fault = fault;
     r.depth = 0;
-    value_push_list_mark(L);
+    lua_pushnil(L);
     r.mark = top + 1;
     scratch_open(L, &r.scratch);
     int result = read_text(&r);

@@ -16,7 +16,8 @@ struct writer {
     const struct json_style *style;
     size_t n; /* bytes in scratch */
     struct scratch scratch;
-    int mark;                   /* stack index of the metatable that marks lists */
+    int mark; /* stack index of the metatable that marks lists, or of nil till one is met
+               */
     int replacements;           /* calls of __tojson within one another */
     const void *milestones[10]; /* the tables on levels 1, 2, 4, ... 512 */
 };
@@ -572,6 +573,10 @@ static void write_table(struct writer *w, const struct level *up, int index)
             write_dict(w, up, index, false);
         return;
     }
+    if (lua_isnil(L, w->mark)) {
+        value_push_list_mark(L);
+        lua_replace(L, w->mark);
+    }
     bool is_marked = lua_rawequal(L, -1, w->mark);
     lua_pop(L, 1);
     if (is_marked)
@@ -613,7 +618,7 @@ static void write_text(struct writer *w, lua_State *L, int index,
     w->style = style;
     w->n = 0;
     w->replacements = 0;
-    value_push_list_mark(L);
+    lua_pushnil(L);
     w->mark = lua_gettop(L);
     scratch_open(L, &w->scratch);
     write_value(w, NULL, index);

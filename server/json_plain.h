@@ -3,16 +3,9 @@
 #ifndef JSON_PLAIN_H
 #define JSON_PLAIN_H
 
+#include "base/words.h"
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-/* Repeats a byte in a word. */
-#define JSON_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether a byte of the word is less than n (which is at most 128). */
-#define JSON_HAS_LESS(word, n) (((word)-JSON_EACH(n)) & ~(word)&JSON_EACH(0x80))
 
 static inline bool json_is_plain(char c)
 {
@@ -24,12 +17,9 @@ static inline size_t json_plain_prefix(const char *p, const char *end)
 {
     const char *start = p;
     for (; end - p >= 8; p += 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        if ((word & JSON_EACH(0x80)) | JSON_HAS_LESS(word, 0x20) |
-            JSON_HAS_LESS(word ^ JSON_EACH('"'), 1) |
-            JSON_HAS_LESS(word ^ JSON_EACH('\\'), 1) |
-            JSON_HAS_LESS(word ^ JSON_EACH(0x7F), 1))
+        uint64_t word = word_at(p);
+        if (WORD_HAS_HIGH(word) | WORD_HAS_LESS(word, 0x20) | WORD_HAS(word, '"') |
+            WORD_HAS(word, '\\') | WORD_HAS(word, 0x7F))
             break;
     }
     while (p < end && json_is_plain(*p))

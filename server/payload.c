@@ -89,7 +89,7 @@ static double count_bits(struct str s, int *n_different)
    fixed codes a byte takes 8 bits or more, the block 10 more, and a repeat of n bytes
    saves at most 8n - 12 bits: six repeated triples save too little. With codes of its own
    the block has at least 63 bits of header, and half a bit for each different byte; what
-   is repeated is counted as if it were free. */
+   is repeated is counted as if it were free. Up to 14 bytes that can't pay. */
 static bool is_in_vain(struct str s)
 {
     if (s.n < 12)
@@ -99,6 +99,8 @@ static bool is_in_vain(struct str s)
     int repeats = count_repeats(s), different;
     if (repeats > 6)
         return false;
+    if (s.n <= 14)
+        return true;
     double bits = count_bits(s, &different) - 3 * repeats * (logarithm((int)s.n) + 1.5);
     return 6 + (63 + different / 2.0 + bits) / 8 >= (double)s.n - 1;
 }

@@ -13,47 +13,39 @@
 
 /* ---- config ---- */
 
+/* In the order in which they are asked for: to read a session, up to the cookie's name;
+   to write one, from the lifetime on. */
 /* clang-format off */
 enum key {
-    SECRET_KEY = 1, SECRET_KEY_FALLBACKS, COOKIE_NAME, COOKIE_DOMAIN, COOKIE_PATH,
-    COOKIE_HTTPONLY, COOKIE_SECURE, COOKIE_SAMESITE, COOKIE_PARTITIONED, REFRESH,
-    LIFETIME, ROOT, MOST_COOKIE, MOST_INFLATED, DEBUG_MODE
+    SECRET_KEY = 1, SECRET_KEY_FALLBACKS, MOST_INFLATED, LIFETIME, COOKIE_NAME,
+    COOKIE_DOMAIN, COOKIE_PATH, ROOT, COOKIE_HTTPONLY, COOKIE_SECURE, COOKIE_SAMESITE,
+    COOKIE_PARTITIONED, MOST_COOKIE, REFRESH, DEBUG_MODE
 };
 
 static const char *const key_names[] = {
-    "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN",
-    "SESSION_COOKIE_PATH", "SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SECURE",
-    "SESSION_COOKIE_SAMESITE", "SESSION_COOKIE_PARTITIONED", "SESSION_REFRESH_EACH_REQUEST",
-    "PERMANENT_SESSION_LIFETIME", "APPLICATION_ROOT", "MAX_COOKIE_SIZE",
-    "MAX_INFLATED_SIZE", "DEBUG"
+    "SECRET_KEY", "SECRET_KEY_FALLBACKS", "MAX_INFLATED_SIZE", "PERMANENT_SESSION_LIFETIME",
+    "SESSION_COOKIE_NAME", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH",
+    "APPLICATION_ROOT", "SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_SECURE",
+    "SESSION_COOKIE_SAMESITE", "SESSION_COOKIE_PARTITIONED", "MAX_COOKIE_SIZE",
+    "SESSION_REFRESH_EACH_REQUEST", "DEBUG"
 };
 /* clang-format on */
 
-/* Registry: the list of the names, as Lua strings: to make them anew for each request
-   would cost more than to look them up. */
-static const char names_key;
-
-/* The app's config on the stack, and the names above it. */
-static int push_config(lua_State *L, const struct app *app)
+/* Pushes the values in app.config of the keys from `first` to `last`: that of `key`
+   stands at the returned index + key. */
+static int push_config(lua_State *L, const struct app *app, enum key first, enum key last)
 {
     luaL_checkstack(L, LUA_MINSTACK + SIGNER_MOST_KEYS, NULL);
     lua_rawgeti(L, LUA_REGISTRYINDEX, app->config);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
-    return lua_gettop(L) - 1;
-}
-
-static void push_value(lua_State *L, int config, enum key key)
-{
-    lua_rawgeti(L, config + 1, key);
-    lua_rawget(L, config);
+    int config = lua_gettop(L);
+    for (int key = (int)first; key <= (int)last; key++)
+        lua_getfield(L, config, key_names[key - 1]);
+    return config + 1 - (int)first;
 }
 
 static bool is_on(lua_State *L, int config, enum key key)
 {
-    push_value(L, config, key);
-    bool value = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return value;
+    return lua_toboolean(L, config + (int)key);
 }
 
 static struct str string_at(lua_State *L, int index)
@@ -66,30 +58,42 @@ static struct str string_at(lua_State *L, int index)
 /* The string stays where it is as long as it stands in the config. */
 static struct str text_of(lua_State *L, int config, enum key key)
 {
-    struct str s = {NULL, 0};
-    push_value(L, config, key);
-    if (lua_type(L, -1) == LUA_TSTRING)
-        s = string_at(L, -1);
-    lua_pop(L, 1);
-    return s;
+    if (lua_type(L, config + (int)key) != LUA_TSTRING)
+        return (struct str){NULL, 0};
+    return string_at(L, config + (int)key);
 }
 
 static double number_of(lua_State *L, int config, enum key key, double missing)
 {
-    push_value(L, config, key);
-    double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : missing;
-    lua_pop(L, 1);
-    return value;
+    int index = config + (int)key;
+    return lua_type(L, index) == LUA_TNUMBER ? lua_tonumber(L, index) : missing;
 }
 
 /* A limit; false switches it off. */
 static size_t limit_of(lua_State *L, int config, enum key key, int64_t missing)
 {
-    push_value(L, config, key);
-    bool is_off = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
-    double value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)missing;
-    lua_pop(L, 1);
+    int index = config + (int)key;
+    bool is_off = lua_isboolean(L, index) && !lua_toboolean(L, index);
+    double value = number_of(L, config, key, (double)missing);
     return is_off || value > 9e15 ? INT64_MAX : (size_t)value;
+}
+
+/* One key by itself. */
+static bool is_set(lua_State *L, const struct app *app, enum key key)
+{
+    int top = lua_gettop(L);
+    bool is = is_on(L, push_config(L, app, key, key), key);
+    lua_settop(L, top);
+    return is;
+}
+
+static double lifetime(lua_State *L, const struct app *app)
+{
+    int top = lua_gettop(L);
+    int config = push_config(L, app, LIFETIME, LIFETIME);
+    double seconds = number_of(L, config, LIFETIME, 2678400);
+    lua_settop(L, top);
+    return seconds;
 }
 
 /* ---- keys ---- */
@@ -101,9 +105,9 @@ static int list_secrets(lua_State *L, int config, struct str *secrets)
     struct str secret = text_of(L, config, SECRET_KEY);
     if (!secret.n)
         return 0;
-    push_value(L, config, SECRET_KEY_FALLBACKS);
-    for (int i = 1; lua_istable(L, -1) && n < SIGNER_MOST_KEYS - 1; i++) {
-        lua_rawgeti(L, -1, i);
+    int fallbacks = config + SECRET_KEY_FALLBACKS;
+    for (int i = 1; lua_istable(L, fallbacks) && n < SIGNER_MOST_KEYS - 1; i++) {
+        lua_rawgeti(L, fallbacks, i);
         bool is_end = lua_isnil(L, -1);
         if (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0)
             secrets[n++] = string_at(L, -1);
@@ -111,7 +115,6 @@ static int list_secrets(lua_State *L, int config, struct str *secrets)
         if (is_end)
             break;
     }
-    lua_pop(L, 1);
     secrets[n++] = secret;
     return n;
 }
@@ -148,17 +151,14 @@ void session_end(lua_State *L, struct session *s)
 /* The first cookie of that name, as in request.cookies; .p NULL without one. */
 static struct str find_cookie(lua_State *L, struct request *r, struct str name)
 {
-    for (int i = 0; i < r->head.n_fields; i++) {
-        struct pairs pairs = {0};
-        if (!str_ieq(r->head.fields[i].name, STR("Cookie")))
-            continue;
-        if (cookie_parse(&r->arena, r->head.fields[i].value, &pairs) < 0)
+    struct str value = {NULL, 0};
+    for (int i = 0; i < r->head.n_fields && !value.p; i++) {
+        const struct http1_field *field = &r->head.fields[i];
+        if (field->name.n == 6 && str_ieq(field->name, STR("Cookie")) &&
+            cookie_find(&r->arena, field->value, name, &value) < 0)
             luaL_error(L, "out of memory");
-        for (size_t k = 0; k < pairs.n; k++)
-            if (str_eq(pairs.items[k].name, name))
-                return pairs.items[k].value;
     }
-    return (struct str){NULL, 0};
+    return value;
 }
 
 /* The JSON of the request's cookie: false when there is none that is valid. */
@@ -199,7 +199,8 @@ static void keep(lua_State *L, struct session *s)
 static void read_session(lua_State *L, struct exchange *ex)
 {
     struct session *s = &ex->session;
-    int config = push_config(L, ex->request.app);
+    int top = lua_gettop(L);
+    int config = push_config(L, ex->request.app, SECRET_KEY, COOKIE_NAME);
     const struct session_keys *keys = NULL;
     struct str json;
     if (!ex->request.app->has_session_store)
@@ -215,7 +216,7 @@ static void read_session(lua_State *L, struct exchange *ex)
     s->kind = keys                                 ? SESSION_COOKIE
               : ex->request.app->has_session_store ? SESSION_NO_STORE
                                                    : SESSION_NO_KEY;
-    lua_settop(L, config - 1);
+    lua_settop(L, top);
 }
 
 /* The running request's session, read; what it holds is pushed. */
@@ -446,7 +447,8 @@ static void vary_by_cookie(lua_State *L, struct response *r)
 }
 
 /* Over MAX_COOKIE_SIZE browsers drop the cookie, and the user is logged out. */
-static void check_size(lua_State *L, int config, size_t value_size, size_t size)
+static void check_size(lua_State *L, const struct app *app, int config, size_t value_size,
+                       size_t size)
 {
     size_t most = limit_of(L, config, MOST_COOKIE, 4093);
     if (most == 0 || size <= most)
@@ -458,7 +460,7 @@ static void check_size(lua_State *L, int config, size_t value_size, size_t size)
         "browsers drop what has more than %zu (MAX_COOKIE_SIZE). Keep less in the "
         "session, or use app.session_interface",
         value_size, size, most);
-    if (is_on(L, config, DEBUG_MODE))
+    if (is_set(L, app, DEBUG_MODE))
         luaL_error(L, "%s", text);
     log_text(LOG_WARNING, text);
 }
@@ -505,9 +507,9 @@ static struct cookie describe(lua_State *L, const struct exchange *ex, int confi
     return cookie;
 }
 
-static void delete_cookie(lua_State *L, struct exchange *ex, int config,
-                          struct response *r)
+static void delete_cookie(lua_State *L, struct exchange *ex, struct response *r)
 {
+    int config = push_config(L, ex->request.app, COOKIE_NAME, COOKIE_PARTITIONED);
     struct cookie cookie = describe(L, ex, config);
     cookie.value = STR("");
     cookie.has_max_age = cookie.has_expires = true;
@@ -516,19 +518,20 @@ static void delete_cookie(lua_State *L, struct exchange *ex, int config,
 }
 
 /* Sends the JSON on top of the stack. */
-static void send_cookie(lua_State *L, struct exchange *ex, int config, struct response *r,
+static void send_cookie(lua_State *L, struct exchange *ex, struct response *r,
                         bool is_permanent)
 {
     const struct session_keys *keys = ex->request.app->session_keys; /* as read */
+    struct str json = string_at(L, -1);
+    int config = push_config(L, ex->request.app, COOKIE_NAME, MOST_COOKIE);
     struct cookie cookie = describe(L, ex, config);
     int64_t now = signer_now();
-    struct str json = string_at(L, -1);
     if (session_write(keys, &ex->request.arena, json, now, &cookie.value) < 0)
         luaL_error(L, "out of memory");
     cookie.has_expires = is_permanent;
     if (is_permanent)
-        cookie.expires = now + (int64_t)number_of(L, config, LIFETIME, 2678400);
-    check_size(L, config, cookie.value.n, add_cookie(L, r, &cookie));
+        cookie.expires = now + (int64_t)lifetime(L, ex->request.app);
+    check_size(L, ex->request.app, config, cookie.value.n, add_cookie(L, r, &cookie));
     if (!ex->session.is_accessed) /* else it is there */
         vary_by_cookie(L, r);
 }
@@ -559,7 +562,6 @@ static void push_json(lua_State *L, struct session *s, int data)
 static void save(lua_State *L, struct exchange *ex, struct response *r)
 {
     struct session *s = &ex->session;
-    int config = push_config(L, ex->request.app);
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->data);
     int data = lua_gettop(L);
     if (s->is_accessed)
@@ -575,21 +577,22 @@ static void save(lua_State *L, struct exchange *ex, struct response *r)
         is_modified = differs(L, s->payload);
     if (is_empty) {
         if (is_modified)
-            delete_cookie(L, ex, config, r);
-    } else if (is_modified || (is_permanent && is_on(L, config, REFRESH))) {
-        send_cookie(L, ex, config, r, is_permanent);
+            delete_cookie(L, ex, r);
+    } else if (is_modified || (is_permanent && is_set(L, ex->request.app, REFRESH))) {
+        send_cookie(L, ex, r, is_permanent);
     }
-    lua_settop(L, config - 1);
+    lua_settop(L, data - 1);
 }
 
 /* Whether a session that nobody has asked for must be sent again: only a permanent one
    is, and most requests' cookies tell that they are none. */
-static bool must_refresh(lua_State *L, struct exchange *ex)
+static bool must_send_again(lua_State *L, struct exchange *ex)
 {
-    int config = push_config(L, ex->request.app);
-    bool is_wanted = is_on(L, config, REFRESH) &&
+    int top = lua_gettop(L);
+    int config = push_config(L, ex->request.app, COOKIE_NAME, COOKIE_NAME);
+    bool is_wanted = is_set(L, ex->request.app, REFRESH) &&
                      find_cookie(L, &ex->request, text_of(L, config, COOKIE_NAME)).n > 0;
-    lua_settop(L, config - 1);
+    lua_settop(L, top);
     if (!is_wanted)
         return false;
     read_session(L, ex);
@@ -601,7 +604,7 @@ static int save_lua(lua_State *L)
 {
     struct exchange *ex = lua_touserdata(L, 1);
     ex->session.is_saving = true;
-    if (ex->session.kind != SESSION_UNREAD || must_refresh(L, ex))
+    if (ex->session.kind != SESSION_UNREAD || must_send_again(L, ex))
         save(L, ex, ex->answer);
     return 0;
 }
@@ -798,13 +801,6 @@ void session_open(lua_State *L)
         {"_session_take", take_lua},       {"_session_save", save_now_lua},
         {"_session_data", data_lua},       {"_session_tuple", tuple_lua},
         {"_session_flashes", flashes_lua}, {NULL, NULL}};
-    int n = (int)(sizeof key_names / sizeof *key_names);
-    lua_createtable(L, n, 0);
-    for (int i = 0; i < n; i++) {
-        lua_pushstring(L, key_names[i]);
-        lua_rawseti(L, -2, i + 1);
-    }
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
     luaL_setfuncs(L, functions, 0);
     push_object(L);
     lua_setfield(L, -2, "session");

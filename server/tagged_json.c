@@ -15,6 +15,8 @@ static const char *const tag_names[] = {"", " t", " b", " m", " u", " d", " di"}
 
 static enum tag find_tag(struct str key)
 {
+    if (!key.n || *key.p != ' ')
+        return TAG_NONE;
     for (int i = TAG_TUPLE; i <= TAG_DICT; i++)
         if (str_eq(key, str_from(tag_names[i])))
             return (enum tag)i;
@@ -228,8 +230,11 @@ static int read_container(lua_State *L, int index, int tags)
 /* Python writes a tag's space as it is; \u0020 would be one as well. */
 static bool has_tags(struct str text)
 {
-    return text.n &&
-           (memmem(text.p, text.n, "\" ", 2) || memmem(text.p, text.n, "\\u0", 3));
+    for (size_t i = 0; i + 1 < text.n; i++)
+        if ((text.p[i] == '"' && text.p[i + 1] == ' ') ||
+            (text.p[i] == '\\' && text.p[i + 1] == 'u'))
+            return true;
+    return false;
 }
 
 int tagged_json_decode(lua_State *L, struct str text, struct fault *fault)
@@ -300,18 +305,24 @@ static bool is_too_deep(lua_State *L, int index, int depth)
     return false;
 }
 
-/* Whether anything in the value must be written with a tag that only its type or its look
-   tells of, or is too deep; leaves what it likes on the stack then. */
+/* Whether a key begins as all tags do. */
+static bool is_like_tag(lua_State *L, int key)
+{
+    return lua_type(L, key) == LUA_TSTRING && *lua_tostring(L, key) == ' ';
+}
+
+/* Whether anything in the value may have to be written with a tag that only its type or
+   its look tells of, or is too deep; leaves what it likes on the stack then. */
 static bool needs_tags(lua_State *L, int index, int depth)
 {
     if (lua_type(L, index) != LUA_TTABLE)
         return jinja_is_markup(L, index);
     if (!is_plain(L, index))
         return false;
-    if (depth > JSON_MAX_DEPTH || !lua_checkstack(L, 16) || looks_tagged(L, index))
+    if (depth > JSON_MAX_DEPTH || !lua_checkstack(L, 16))
         return true;
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        if (needs_tags(L, lua_gettop(L), depth + 1))
+        if (is_like_tag(L, -2) || needs_tags(L, lua_gettop(L), depth + 1))
             return true;
     }
     return false;

@@ -1,6 +1,8 @@
 /* UTF-8: checking, repairing, encoding. */
 #include "base/utf8.h"
 
+#include "base/words.h"
+
 /* The range of the second byte differs with the first: this is what shuts out overlong
    forms and surrogates (RFC 3629, section 4). */
 static bool second_fits(unsigned char first, unsigned char second)
@@ -51,6 +53,10 @@ size_t utf8_valid_prefix(struct str s)
 {
     size_t i = 0;
     while (i < s.n) {
+        if (s.n - i >= 8 && !WORD_HAS_HIGH(word_at(s.p + i))) {
+            i += 8;
+            continue;
+        }
         if ((unsigned char)s.p[i] < 0x80) {
             i++;
             continue;

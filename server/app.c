@@ -243,13 +243,15 @@ static int free_lua(lua_State *L)
         free((char *)a->mounts[i].host.p);
     }
     free(a->mounts);
-    if (a->session_keys)
-        session_keys_clear(a->session_keys);
-    free(a->session_keys);
+    session_kept_free(a->sessions);
+    luaL_unref(L, LUA_REGISTRYINDEX, a->session_names);
     luaL_unref(L, LUA_REGISTRYINDEX, a->self);
     luaL_unref(L, LUA_REGISTRYINDEX, a->config);
     luaL_unref(L, LUA_REGISTRYINDEX, a->map_ref);
-    *a = (struct app){.self = LUA_NOREF, .config = LUA_NOREF, .map_ref = LUA_NOREF};
+    *a = (struct app){.self = LUA_NOREF,
+                      .config = LUA_NOREF,
+                      .map_ref = LUA_NOREF,
+                      .session_names = LUA_NOREF};
     init_plan(&a->unmatched);
     return 0;
 }
@@ -280,7 +282,8 @@ int app_new_lua(lua_State *L)
                       .map = map,
                       .self = LUA_NOREF,
                       .config = LUA_NOREF,
-                      .map_ref = LUA_NOREF};
+                      .map_ref = LUA_NOREF,
+                      .session_names = LUA_NOREF};
     init_plan(&a->unmatched);
     a->signals = signals_of(L);
     if (luaL_newmetatable(L, METATABLE)) {

@@ -40,10 +40,11 @@ struct app {
     struct plan unmatched; /* for requests that match no rule */
     struct mount *mounts;  /* longest prefix first */
     int n_mounts;
-    const bool *signals;               /* see signals_of */
-    struct session_keys *session_keys; /* made at the first use of a session */
-    bool has_session_store;            /* app.session_interface is set */
-    bool is_closed;                    /* registration is over: the plans are there */
+    const bool *signals;           /* see signals_of */
+    struct session_kept *sessions; /* made at the first use of a session */
+    int session_names;             /* see session_lua.c */
+    bool has_session_store;        /* app.session_interface is set */
+    bool is_closed;                /* registration is over: the plans are there */
 };
 
 /* Closes registration (app:_close in Lua) if that has not been done. Runs Lua and may

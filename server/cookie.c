@@ -131,8 +131,7 @@ int cookie_find(struct arena *a, struct str field, struct str name, struct str *
     while (rest.n) {
         struct str value;
         struct str other = take_part(&rest, &value);
-        other = text_from_header(a, other);
-        if (!other.p)
+        if (!str_eq(other, name) && !(other = text_from_header(a, other)).p)
             return -1;
         if (!other.n || !str_eq(other, name))
             continue;
@@ -292,4 +291,75 @@ int cookie_format(struct buf *out, const struct cookie *c, int64_t now, struct f
     if (c->is_partitioned)
         buf_addstr(out, STR("; Partitioned"));
     return 0;
+}
+
+/* ---- frames ---- */
+
+static bool is_same(struct str a, struct str b)
+{
+    return str_eq(a, b) && !a.p == !b.p;
+}
+
+static bool is_frame_of(const struct cookie_frame *f, const struct cookie *c)
+{
+    const struct cookie *own = &f->cookie;
+    return f->n && is_same(own->name, c->name) && is_same(own->domain, c->domain) &&
+           is_same(own->path, c->path) && is_same(own->samesite, c->samesite) &&
+           own->is_secure == c->is_secure && own->is_httponly == c->is_httponly &&
+           own->is_partitioned == c->is_partitioned;
+}
+
+/* Moves *s on to its copy at p; returns where that ends. */
+static const char *move(struct str *s, const char *p)
+{
+    if (s->p)
+        s->p = p;
+    return p + s->n;
+}
+
+int cookie_frame_set(struct cookie_frame *f, const struct cookie *c, struct fault *fault)
+{
+    if (is_frame_of(f, c))
+        return 0;
+    cookie_frame_clear(f);
+    f->cookie = *c;
+    f->cookie.value = STR("");
+    if (cookie_format(&f->text, &f->cookie, 0, fault) < 0) {
+        cookie_frame_clear(f);
+        return -1;
+    }
+    size_t n = f->text.n;
+    buf_addstr(&f->text, c->name);
+    buf_addstr(&f->text, c->domain);
+    buf_addstr(&f->text, c->path);
+    buf_addstr(&f->text, c->samesite);
+    if (f->text.is_exhausted) {
+        cookie_frame_clear(f);
+        return fault_set(fault, 503, "out of memory");
+    }
+    const char *p = f->text.p + n;
+    p = move(&f->cookie.name, p);
+    p = move(&f->cookie.domain, p);
+    p = move(&f->cookie.path, p);
+    move(&f->cookie.samesite, p);
+    f->before = c->name.n + 1;
+    f->n = n;
+    return 0;
+}
+
+struct str cookie_framed(const struct cookie_frame *f, struct arena *a, struct str value)
+{
+    char *p = arena_alloc(a, f->n + value.n);
+    if (!p)
+        return (struct str){NULL, 0};
+    memcpy(p, f->text.p, f->before);
+    memcpy(p + f->before, value.p, value.n);
+    memcpy(p + f->before + value.n, f->text.p + f->before, f->n - f->before);
+    return (struct str){p, f->n + value.n};
+}
+
+void cookie_frame_clear(struct cookie_frame *f)
+{
+    buf_free(&f->text);
+    *f = (struct cookie_frame){.n = 0};
 }

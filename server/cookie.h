@@ -41,4 +41,22 @@ struct cookie {
    for a wrong samesite. Nothing is appended then. */
 int cookie_format(struct buf *out, const struct cookie *c, int64_t now, struct fault *f);
 
+/* A Set-Cookie field's value but for the cookie's own: one that is sent with every answer
+   is formatted once. All zeros at first. */
+struct cookie_frame {
+    struct cookie cookie; /* of which it is made; its strings lie in `text` */
+    struct buf text;      /* the value, and those strings behind it */
+    size_t before, n;     /* bytes of the value, and of these before the cookie's own */
+};
+
+/* Makes it that of a cookie without times, whose value is left aside, unless it is
+   already. Faults as cookie_format's, and 503 when memory is out; it is empty then. */
+int cookie_frame_set(struct cookie_frame *f, const struct cookie *c, struct fault *fault);
+
+/* The field's value, in the arena, for a cookie's value of bytes that need no quotes; .p
+   NULL when memory is out. */
+struct str cookie_framed(const struct cookie_frame *f, struct arena *a, struct str value);
+
+void cookie_frame_clear(struct cookie_frame *f);
+
 #endif

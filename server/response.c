@@ -129,6 +129,15 @@ int response_add_field(struct response *r, struct str name, struct str value,
     return 0;
 }
 
+int response_put_field(struct response *r, struct str name, struct str value,
+                       struct fault *fault)
+{
+    if (make_room(r, fault) < 0)
+        return -1;
+    r->fields[r->n_fields++] = (struct http1_field){name, value};
+    return 0;
+}
+
 int response_set_field(struct response *r, struct str name, struct str value,
                        struct fault *fault)
 {

@@ -57,6 +57,12 @@ int response_add_field(struct response *r, struct str name, struct str value,
 int response_set_field(struct response *r, struct str name, struct str value,
                        struct fault *fault);
 
+/* Adds a field whose bytes are known to be right, and which is neither Connection nor
+   Transfer-Encoding; they are not copied: they must live as long as r->arena. -1 with a
+   fault when memory is out, or there are too many. */
+int response_put_field(struct response *r, struct str name, struct str value,
+                       struct fault *fault);
+
 /* Removes all fields of that name; how many there were. */
 int response_remove_field(struct response *r, struct str name);
 

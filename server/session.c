@@ -61,6 +61,15 @@ void session_keys_clear(struct session_keys *keys)
     *keys = (struct session_keys){.n = 0};
 }
 
+void session_kept_free(struct session_kept *kept)
+{
+    if (!kept)
+        return;
+    session_keys_clear(&kept->keys);
+    cookie_frame_clear(&kept->frame);
+    free(kept);
+}
+
 /* ---- cookies ---- */
 
 int session_read(const struct session_keys *keys, struct arena *a, struct str cookie,

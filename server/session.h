@@ -3,6 +3,7 @@
 #define SESSION_H
 
 #include "base/arena.h"
+#include "cookie.h"
 #include "signer.h"
 
 /* Where a request's session comes from. */
@@ -33,6 +34,15 @@ struct session_keys {
     char *secrets; /* a copy: each with its length in front */
     size_t n;
 };
+
+/* What an app's sessions need, kept from one request to the next. All zeros at first. */
+struct session_kept {
+    struct session_keys keys;
+    struct cookie_frame frame; /* of the cookie that was sent last */
+};
+
+/* Frees what calloc gave; NULL is let be. */
+void session_kept_free(struct session_kept *kept);
 
 /* Makes *keys (all zeros at first) those of n secrets, the newest last, unless they are
    already. -1 when memory is out. */

@@ -31,15 +31,31 @@ static const char *const key_names[] = {
 };
 /* clang-format on */
 
+/* Registry: the list of the names, as Lua strings: to make them anew for each request
+   would cost more than to look them up. */
+static const char names_key;
+
+static void push_names(lua_State *L, struct app *app)
+{
+    if (app->session_names == LUA_NOREF) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
+        app->session_names = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, app->session_names);
+}
+
 /* Pushes the values in app.config of the keys from `first` to `last`: that of `key`
    stands at the returned index + key. */
-static int push_config(lua_State *L, const struct app *app, enum key first, enum key last)
+static int push_config(lua_State *L, struct app *app, enum key first, enum key last)
 {
     luaL_checkstack(L, LUA_MINSTACK + SIGNER_MOST_KEYS, NULL);
+    push_names(L, app);
     lua_rawgeti(L, LUA_REGISTRYINDEX, app->config);
     int config = lua_gettop(L);
-    for (int key = (int)first; key <= (int)last; key++)
-        lua_getfield(L, config, key_names[key - 1]);
+    for (int key = (int)first; key <= (int)last; key++) {
+        lua_rawgeti(L, config - 1, key);
+        lua_rawget(L, config);
+    }
     return config + 1 - (int)first;
 }
 
@@ -79,7 +95,7 @@ static size_t limit_of(lua_State *L, int config, enum key key, int64_t missing)
 }
 
 /* One key by itself. */
-static bool is_set(lua_State *L, const struct app *app, enum key key)
+static bool is_set(lua_State *L, struct app *app, enum key key)
 {
     int top = lua_gettop(L);
     bool is = is_on(L, push_config(L, app, key, key), key);
@@ -87,7 +103,7 @@ static bool is_set(lua_State *L, const struct app *app, enum key key)
     return is;
 }
 
-static double lifetime(lua_State *L, const struct app *app)
+static double lifetime(lua_State *L, struct app *app)
 {
     int top = lua_gettop(L);
     int config = push_config(L, app, LIFETIME, LIFETIME);
@@ -126,11 +142,11 @@ static const struct session_keys *find_keys(lua_State *L, struct app *app, int c
     int n = list_secrets(L, config, secrets);
     if (!n)
         return NULL;
-    if (!app->session_keys)
-        app->session_keys = calloc(1, sizeof *app->session_keys);
-    if (!app->session_keys || session_keys_set(app->session_keys, secrets, n) < 0)
+    if (!app->sessions)
+        app->sessions = calloc(1, sizeof *app->sessions);
+    if (!app->sessions || session_keys_set(&app->sessions->keys, secrets, n) < 0)
         luaL_error(L, "out of memory");
-    return app->session_keys;
+    return &app->sessions->keys;
 }
 
 /* ---- reading ---- */
@@ -423,7 +439,9 @@ static void raise(lua_State *L, const struct fault *fault)
 static int add_vary(struct response *r, struct fault *fault)
 {
     char joined[256];
-    const struct str *field = NULL;
+    const struct str *field = response_field(r, STR("Vary"));
+    if (!field)
+        return response_put_field(r, STR("Vary"), STR("Cookie"), fault);
     for (int i = 0; i < r->n_fields; i++) {
         struct str rest = r->fields[i].value;
         if (!str_ieq(r->fields[i].name, STR("Vary")))
@@ -433,7 +451,7 @@ static int add_vary(struct response *r, struct fault *fault)
             if (str_ieq(str_trim(str_cut(&rest, ',')), STR("Cookie")))
                 return 0;
     }
-    if (!field || !field->n || field->n > sizeof joined - 9)
+    if (!field->n || field->n > sizeof joined - 9)
         return response_add_field(r, STR("Vary"), STR("Cookie"), fault);
     snprintf(joined, sizeof joined, "%.*s, Cookie", (int)field->n, field->p);
     return response_set_field(r, STR("Vary"), str_from(joined), fault);
@@ -447,7 +465,7 @@ static void vary_by_cookie(lua_State *L, struct response *r)
 }
 
 /* Over MAX_COOKIE_SIZE browsers drop the cookie, and the user is logged out. */
-static void check_size(lua_State *L, const struct app *app, int config, size_t value_size,
+static void check_size(lua_State *L, struct app *app, int config, size_t value_size,
                        size_t size)
 {
     size_t most = limit_of(L, config, MOST_COOKIE, 4093);
@@ -463,6 +481,23 @@ static void check_size(lua_State *L, const struct app *app, int config, size_t v
     if (is_set(L, app, DEBUG_MODE))
         luaL_error(L, "%s", text);
     log_text(LOG_WARNING, text);
+}
+
+/* Adds the Set-Cookie field of a cookie without times, its value made of what needs no
+   quotes. Returns the size. */
+static size_t add_framed(lua_State *L, struct response *r, struct cookie_frame *frame,
+                         const struct cookie *cookie)
+{
+    struct fault fault;
+    struct str text = {NULL, 0};
+    if (cookie_frame_set(frame, cookie, &fault) < 0)
+        raise(L, &fault);
+    text = cookie_framed(frame, &r->arena, cookie->value);
+    if (!text.p)
+        luaL_error(L, "out of memory");
+    if (response_put_field(r, STR("Set-Cookie"), text, &fault) < 0)
+        raise(L, &fault);
+    return text.n;
 }
 
 /* Adds the Set-Cookie field. Nothing between the first byte of `field` and its end can
@@ -521,17 +556,19 @@ static void delete_cookie(lua_State *L, struct exchange *ex, struct response *r)
 static void send_cookie(lua_State *L, struct exchange *ex, struct response *r,
                         bool is_permanent)
 {
-    const struct session_keys *keys = ex->request.app->session_keys; /* as read */
+    struct session_kept *kept = ex->request.app->sessions; /* as read */
     struct str json = string_at(L, -1);
     int config = push_config(L, ex->request.app, COOKIE_NAME, MOST_COOKIE);
     struct cookie cookie = describe(L, ex, config);
     int64_t now = signer_now();
-    if (session_write(keys, &ex->request.arena, json, now, &cookie.value) < 0)
+    if (session_write(&kept->keys, &ex->request.arena, json, now, &cookie.value) < 0)
         luaL_error(L, "out of memory");
     cookie.has_expires = is_permanent;
     if (is_permanent)
         cookie.expires = now + (int64_t)lifetime(L, ex->request.app);
-    check_size(L, ex->request.app, config, cookie.value.n, add_cookie(L, r, &cookie));
+    size_t size = is_permanent ? add_cookie(L, r, &cookie)
+                               : add_framed(L, r, &kept->frame, &cookie);
+    check_size(L, ex->request.app, config, cookie.value.n, size);
     if (!ex->session.is_accessed) /* else it is there */
         vary_by_cookie(L, r);
 }
@@ -801,6 +838,13 @@ void session_open(lua_State *L)
         {"_session_take", take_lua},       {"_session_save", save_now_lua},
         {"_session_data", data_lua},       {"_session_tuple", tuple_lua},
         {"_session_flashes", flashes_lua}, {NULL, NULL}};
+    int n = (int)(sizeof key_names / sizeof *key_names);
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        lua_pushstring(L, key_names[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
     luaL_setfuncs(L, functions, 0);
     push_object(L);
     lua_setfield(L, -2, "session");

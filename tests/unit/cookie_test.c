@@ -193,12 +193,108 @@ static void round_trips(void **state)
     }
 }
 
+/* cookie_find gives what stands first in cookie_parse's list. */
+static void finds_as_it_parses(void **state)
+{
+    (void)state;
+    static const char bytes[] = "ab=;; \t\"\\\xE9\xC3\xA9";
+    srand(8);
+    for (int i = 0; i < 20000; i++) {
+        char text[16];
+        struct str field = {text, (size_t)rand() % sizeof text};
+        for (size_t k = 0; k < field.n; k++)
+            text[k] = bytes[(size_t)rand() % (sizeof bytes - 1)];
+        struct arena a = {0};
+        struct pairs list = {0};
+        assert_int_equal(cookie_parse(&a, field, &list), 0);
+        struct str found = {NULL, 0}, wanted = {NULL, 0};
+        struct str name = list.n ? list.items[list.n - 1].name : STR("a");
+        for (size_t k = list.n; k > 0; k--)
+            if (str_eq(list.items[k - 1].name, name))
+                wanted = list.items[k - 1].value;
+        assert_int_equal(cookie_find(&a, field, name, &found), 0);
+        assert_int_equal(!found.p, !wanted.p);
+        assert_true(str_eq(found, wanted));
+        arena_free(&a);
+    }
+}
+
+/* What each byte may be in, by other words than the table's. */
+static void knows_each_byte(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        char byte = (char)c;
+        struct str s = {&byte, 1};
+        bool is_control = c < 0x20 || c == 0x7F;
+        bool is_alnum =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        assert_int_equal(is_all(s, NAME), !is_control && !strchr(" =;,\"\\", c));
+        assert_int_equal(is_all(s, PATH), !is_control);
+        assert_int_equal(is_all(s, PLAIN),
+                         is_alnum || (c && strchr("_!#$%&'()*+-./:<=>?@[]^`{|}~", c)));
+        assert_int_equal(is_all(s, DOMAIN), is_alnum || (c && strchr("-._", c)));
+        assert_int_equal(is_all(s, ADDRESS), is_alnum || (c && strchr("[]:.", c)));
+    }
+}
+
+static void check_framed(struct cookie_frame *f, struct cookie c)
+{
+    struct arena a = {0};
+    struct buf b = {0};
+    struct fault fault;
+    assert_int_equal(cookie_format(&b, &c, 0, &fault), 0);
+    for (int i = 0; i < 2; i++) { /* made, and kept */
+        assert_int_equal(cookie_frame_set(f, &c, &fault), 0);
+        assert_true(str_eq(cookie_framed(f, &a, c.value), buf_str(&b)));
+    }
+    buf_free(&b);
+    arena_free(&a);
+}
+
+/* A frame gives what cookie_format does, whatever it was before. */
+static void frames(void **state)
+{
+    (void)state;
+    struct cookie_frame f = {.n = 0};
+    struct fault fault;
+    char name[] = "changed in its place";
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("")));
+    check_framed(&f, COOKIE(.name = STR("nn"), .value = STR("v.w")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .path = STR("/")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .path = STR("/ a")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .path = STR("")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .domain = STR(".x.y")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .is_secure = true));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .is_httponly = true));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .is_partitioned = true));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .samesite = STR("lax")));
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v"), .samesite = STR("none"),
+                            .domain = STR("a"), .path = STR("/a"), .is_secure = true));
+    name[0] = 'n';
+    name[1] = '1';
+    check_framed(&f, COOKIE(.name = {name, 2}, .value = STR("v")));
+    name[1] = '2';
+    check_framed(&f, COOKIE(.name = {name, 2}, .value = STR("v")));
+    assert_int_equal(cookie_frame_set(&f, &COOKIE(.name = STR("a b")), &fault), -1);
+    assert_int_equal(fault.status, 500);
+    check_framed(&f, COOKIE(.name = STR("n"), .value = STR("v")));
+    cookie_frame_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parses),    cmocka_unit_test(keeps_nul),
-        cmocka_unit_test(is_linear), cmocka_unit_test(formats),
-        cmocka_unit_test(refuses),   cmocka_unit_test(round_trips),
+        cmocka_unit_test(parses),
+        cmocka_unit_test(keeps_nul),
+        cmocka_unit_test(is_linear),
+        cmocka_unit_test(formats),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(finds_as_it_parses),
+        cmocka_unit_test(knows_each_byte),
+        cmocka_unit_test(frames),
     };
     return cmocka_run_group_tests_name("cookie", tests, NULL, NULL);
 }

@@ -270,6 +270,25 @@ static void finds_fields(void **state)
     evbuffer_free(in);
 }
 
+/* A byte that a field's value can't have is found wherever it stands. */
+static void looks_at_each_byte_of_a_value(void **state)
+{
+    (void)state;
+    static const char bad[] = {'\0', '\n', '\r', 0x1F, 0x7F},
+                      good[] = {'\t', ' ', '~', (char)0x80, (char)0xFF};
+    for (size_t n = 1; n <= 40; n++)
+        for (size_t at = 0; at < n; at++) {
+            char text[40];
+            memset(text, 'a', n);
+            for (size_t i = 0; i < sizeof bad; i++) {
+                text[at] = bad[i];
+                assert_false(http1_is_field_value((struct str){text, n}));
+                text[at] = good[i];
+                assert_true(http1_is_field_value((struct str){text, n}));
+            }
+        }
+}
+
 static void knows_tokens_and_values(void **state)
 {
     (void)state;
@@ -453,6 +472,7 @@ int main(void)
         cmocka_unit_test(limits_a_heads_size),
         cmocka_unit_test(finds_fields),
         cmocka_unit_test(knows_tokens_and_values),
+        cmocka_unit_test(looks_at_each_byte_of_a_value),
         cmocka_unit_test(reads_chunked_bodies),
         cmocka_unit_test(reads_bodies_of_a_length),
         cmocka_unit_test(knows_whether_a_body_comes),

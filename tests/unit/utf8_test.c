@@ -44,6 +44,26 @@ static void takes_nothing_else(void **state)
         assert_int_equal(found[i], wanted[i]);
 }
 
+/* Wherever the first byte that is not ASCII stands, and whatever is behind it. */
+static void finds_the_end_anywhere(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n <= 40; n++)
+        for (size_t at = 0; at < n; at++) {
+            char text[40];
+            struct str s = {text, n};
+            memset(text, 'a', n);
+            assert_int_equal(utf8_valid_prefix(s), n);
+            text[at] = (char)0x80;
+            assert_int_equal(utf8_valid_prefix(s), at);
+            text[at] = (char)0xC3;
+            assert_int_equal(utf8_valid_prefix(s), at);
+            if (at + 1 < n)
+                text[at + 1] = (char)0xA9;
+            assert_int_equal(utf8_valid_prefix(s), at + 1 < n ? n : at);
+        }
+}
+
 /* As Python's bytes.decode("utf-8", "replace") has them. */
 static void repairs(void **state)
 {
@@ -131,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodes_every_code_point),
         cmocka_unit_test(takes_nothing_else),
+        cmocka_unit_test(finds_the_end_anywhere),
         cmocka_unit_test(repairs),
         cmocka_unit_test(repaired_is_valid),
         cmocka_unit_test(finds_the_valid_prefix),

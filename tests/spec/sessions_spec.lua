@@ -181,6 +181,37 @@ describe("the session", function()
         assert.equal("session=X; HttpOnly; Path=/app", (text:gsub("=[^;]*", "=X", 1)))
     end)
 
+    it("goes by what app.config says at that request", function()
+        local visit, _, app = new_app()
+        local n = 0
+        local function attributes()
+            n = n + 1
+            return (cookies(visit(function() session.n = n end))[1]:gsub("=[^;]*", "=X", 1))
+        end
+        local wanted = "session=X; HttpOnly; Path=/; SameSite=Lax"
+        assert.equal(wanted, attributes())
+        for _, change in ipairs{
+            {"NAME", "other", "other=X; HttpOnly; Path=/; SameSite=Lax"},
+            {"DOMAIN", "a.test", "session=X; Domain=a.test; HttpOnly; Path=/; SameSite=Lax"},
+            {"PATH", "/p", "session=X; HttpOnly; Path=/p; SameSite=Lax"},
+            {"HTTPONLY", false, "session=X; Path=/; SameSite=Lax"},
+            {"SECURE", true, "session=X; Secure; HttpOnly; Path=/; SameSite=Lax"},
+            {"SAMESITE", "Strict", "session=X; HttpOnly; Path=/; SameSite=Strict"},
+            {"SAMESITE", false, "session=X; HttpOnly; Path=/"},
+            {"PARTITIONED", true,
+             "session=X; Secure; HttpOnly; Path=/; SameSite=Lax; Partitioned"},
+        } do
+            local key = "SESSION_COOKIE_" .. change[1]
+            local before = app.config[key]
+            app.config[key] = change[2]
+            assert.equal(change[3], attributes())
+            app.config[key] = before
+            assert.equal(wanted, attributes())
+        end
+        app.config.APPLICATION_ROOT = "/root"
+        assert.equal("session=X; HttpOnly; Path=/root; SameSite=Lax", attributes())
+    end)
+
     it("is read with the keys of SECRET_KEY_FALLBACKS, and written with SECRET_KEY", function()
         local visit, client, app = new_app{SECRET_KEY = "old"}
         visit(function() session.a = 1 end)

@@ -180,7 +180,7 @@ local function wait(self, what)
         return is_turn, text
     end
     collect(self)
-    return core.wait(self._handle, what, self._timeout - first)
+    return core.wait(self._handle, what, self._timeout - first, true)
 end
 
 -- Waits for a connection and calls the primitive again. Gives what it gives.

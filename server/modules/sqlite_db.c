@@ -207,9 +207,25 @@ struct waiter {
     cflask_wait *wait;
     cflask_event *timer;
     uint64_t number;
-    bool is_in_time;
+    bool is_in_time, is_again;
     struct waiter *next;
 };
+
+/* Behind all others; who has waited before and comes again, before those who
+   have not. */
+static void enter_queue(struct waiter *w)
+{
+    struct queue *q = w->queue;
+    struct waiter **at = q->last;
+    if (w->is_again)
+        for (at = &q->first; *at && (*at)->is_again;)
+            at = &(*at)->next;
+    w->next = *at;
+    *at = w;
+    if (q->last == at)
+        q->last = &w->next;
+    q->count++;
+}
 
 static void leave_queue(struct waiter *w)
 {
@@ -279,10 +295,22 @@ static void on_time(int what, void *arg)
 
 static const cflask_waiting waiting = {finish_wait, cancel_wait, release_wait};
 
-int db_wait(lua_State *L, struct db *db, enum wait what, double seconds)
+static bool is_free(const struct db *db, enum wait what)
+{
+    switch (what) {
+    case WAIT_READER:
+        return db->idle || db->n_readers < db->most_readers;
+    case WAIT_WRITER:
+        return !db->is_writing;
+    default:
+        return db->n_slow < db->most_slow;
+    }
+}
+
+int db_wait(lua_State *L, struct db *db, enum wait what, double seconds, bool is_again)
 {
     struct queue *q = &db->queues[what];
-    if (q->count >= db->most_waiting) {
+    if (q->count >= db->most_waiting && !is_again) {
         lua_pushnil(L);
         lua_pushfstring(L, "%d others wait for the connection", q->count);
         return sqlite_api->results(L, 2);
@@ -292,16 +320,16 @@ int db_wait(lua_State *L, struct db *db, enum wait what, double seconds)
         return luaL_error(L, "out of memory");
     w->db = db_share(db);
     w->queue = q;
+    w->is_again = is_again;
     w->number = sqlite_api->task_number(L, 0);
     w->wait = sqlite_api->wait_new(L, &waiting, w);
     w->timer = sqlite_api->event_new(-1, 0, seconds, on_time, w);
-    if (w->timer) {
-        *q->last = w;
-        q->last = &w->next;
-        q->count++;
-    } else {
+    if (w->timer)
+        enter_queue(w);
+    else
         sqlite_api->wake(w->wait);
-    }
+    if (is_free(db, what)) /* since it was asked for: nobody else would wake it */
+        wake_next(q);
     return sqlite_api->park(L, w->wait);
 }
 

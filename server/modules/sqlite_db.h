@@ -83,9 +83,10 @@ void db_let_go(struct db *db);
 bool db_begin_slow(lua_State *L, struct db *db);
 void db_end_slow(struct db *db);
 
-/* Lua: (db, what, seconds) -> true: try again; false: the time is over; or nil
-   and a text. */
-int db_wait(lua_State *L, struct db *db, enum wait what, double seconds);
+/* Lua: (db, what, seconds, is_again) -> true: try again; false: the time is over;
+   or nil and a text, when too many wait. `is_again`: it has waited for this before,
+   and keeps its place. */
+int db_wait(lua_State *L, struct db *db, enum wait what, double seconds, bool is_again);
 
 /* The rows' memory for one result, and its return. */
 struct rows db_take_rows(struct db *db);

@@ -90,13 +90,13 @@ static int close_lua(lua_State *L)
     return 1;
 }
 
-/* wait(db, what, seconds) -> true: try again; false: the time is over; or nil,
- * text
+/* wait(db, what, seconds, is_again) -> true: try again; false: the time is over;
+ * or nil, text
  */
 static int wait_lua(lua_State *L)
 {
     return db_wait(L, check_db(L), (enum wait)luaL_checkinteger(L, 2),
-                   luaL_checknumber(L, 3));
+                   luaL_checknumber(L, 3), lua_toboolean(L, 4));
 }
 
 /* ---- transactions ---- */

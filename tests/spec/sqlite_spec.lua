@@ -606,6 +606,47 @@ describe("A transaction", function()
         db:exec("INSERT INTO t (a) VALUES (1)")
         assert.equal("1", ids(db))
     end)
+
+    it("lets who waits longest write first", function()
+        local db, order = new_db(), {}
+        local function write(name)
+            db:exec("INSERT INTO t (a) VALUES (1)")
+            table.insert(order, name)
+        end
+        in_request(function()
+            flask.gather{
+                function()
+                    db:transaction(function() flask.sleep(0.3) end)
+                end,
+                function() write "first" end,
+                function()
+                    flask.sleep(0.2)
+                    write "second"
+                end,
+            }
+        end)
+        assert.same({"first", "second"}, order)
+    end)
+end)
+
+describe("a connection that an unfinished iterator has", function()
+    after_each(clean)
+
+    it("is had by who waits for it once nobody has the iterator any more", function()
+        local db = new_db{readers = 1, timeout = 30}
+        local function leave()
+            local co = coroutine.create(function()
+                for row in db:rows(COUNT:format(3000) .. "SELECT n FROM c") do
+                    coroutine.yield(row.n)
+                end
+            end)
+            assert.same({true, 1}, {coroutine.resume(co)})
+        end
+        assert.equal(7, in_request(function()
+            leave()
+            return db:one("SELECT 7 AS n").n
+        end))
+    end)
 end)
 
 describe("sqlite.open", function()

@@ -1,6 +1,7 @@
 /* A connection to a database: its settings, and how long it may take. */
 #include "sqlite_conn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -117,6 +118,18 @@ static int open_handle(struct conn *c, const struct conn_options *options)
     return sqlite3_open_v2(options->path, &c->handle, flags, NULL);
 }
 
+/* SQLite has one text for all that the system may have against it. */
+static void note_unopened(struct failure *failure, sqlite3 *db, int code,
+                          bool is_readonly)
+{
+    int reason = sqlite3_system_errno(db);
+    failure_note(failure, db, code);
+    if ((code & 0xff) == SQLITE_CANTOPEN && reason)
+        failure_set(failure, failure->code, "unable to open database file (%s)",
+                    reason == ENOENT && !is_readonly ? "its folder is missing"
+                                                     : strerror(reason));
+}
+
 static int set_up(struct conn *c, const struct conn_options *options,
                   struct failure *failure)
 {
@@ -150,7 +163,7 @@ struct conn *conn_open(const struct conn_options *options, struct failure *failu
     c->is_writer = !options->is_reader;
     int code = open_handle(c, options);
     if (code != SQLITE_OK)
-        failure_note(failure, c->handle, code);
+        note_unopened(failure, c->handle, code, options->is_readonly);
     else
         code = set_up(c, options, failure);
     if (code == SQLITE_OK)

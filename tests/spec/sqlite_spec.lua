@@ -687,7 +687,11 @@ describe("sqlite.open", function()
         local err = error_of(sqlite.open, path)
         assert.equal("SQLITE_NOTADB", err.code)
         assert.truthy(err.message:find(path, 1, true))
-        assert.equal("SQLITE_CANTOPEN", error_of(sqlite.open, "/nowhere/at/all.db").code)
+        err = error_of(sqlite.open, "/nowhere/at/all.db")
+        assert.equal("SQLITE_CANTOPEN", err.code)
+        assert.truthy(err.message:find("its folder is missing", 1, true))
+        assert.truthy(error_of(sqlite.open, "/nowhere.db", {readonly = true}).message
+                      :find("No such file", 1, true))
     end)
 
     it("checks its options", function()

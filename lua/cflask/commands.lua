@@ -464,7 +464,7 @@ function commands.test(found, wrong)
     end
     local is_there, runner = pcall(require, "busted.runner")
     if not is_there then
-        io.stderr:write("cflask-lua: busted can't be loaded: install lua-busted\n")
+        io.stderr:write("cflask-lua: busted can't be loaded. On Debian, as root: apt-get install lua-busted\n")
         return 1
     end
     load_all()

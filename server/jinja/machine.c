@@ -387,6 +387,14 @@ static int tick(struct machine *m)
     return suspend(m, 0);
 }
 
+/* Its finalizer comes a cycle of the collector's late, and what it holds until then must
+   be marked once more: that is none of the template's values. */
+static void let_go(lua_State *L)
+{
+    lua_pushvalue(L, AT_ENV);
+    object_set_table(L, AT_MACHINE);
+}
+
 static int finish(struct machine *m)
 {
     lua_State *L = m->L;
@@ -397,6 +405,7 @@ static int finish(struct machine *m)
         lua_pushvalue(L, AT_VALUES);
     else
         lua_pushlstring(L, m->out.p ? m->out.p : "", m->out.n);
+    let_go(L);
     machine_close(m);
     return 2;
 }

@@ -336,5 +336,7 @@ void request_push_library(lua_State *L)
     lua_setfield(L, -2, "__tostring");
     lua_pushcfunction(L, bool_lua);
     lua_setfield(L, -2, "__bool");
+    lua_pushliteral(L, "record"); /* templates: what is nil is None, as in Flask */
+    lua_setfield(L, -2, "__jinja");
     lua_setmetatable(L, -2);
 }

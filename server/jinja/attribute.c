@@ -219,15 +219,25 @@ static enum attribute_result find_in_exports(lua_State *L, int object, int key)
     return ATTRIBUTE_MISSING;
 }
 
-bool attribute_is_dict_like(lua_State *L, int object)
+static bool calls_itself(lua_State *L, int object, const char *what)
 {
     int t = lua_type(L, object);
     if ((t != LUA_TTABLE && t != LUA_TUSERDATA) ||
         !luaL_getmetafield(L, object, "__jinja"))
         return false;
-    bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "dict") == 0;
+    bool is = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), what) == 0;
     lua_pop(L, 1);
     return is;
+}
+
+bool attribute_is_dict_like(lua_State *L, int object)
+{
+    return calls_itself(L, object, "dict");
+}
+
+bool attribute_is_record(lua_State *L, int object)
+{
+    return calls_itself(L, object, "record");
 }
 
 enum { MAX_INDEX_CHAIN = 50 };

@@ -59,6 +59,8 @@ static int get(struct machine *m, int base)
         lua_pushlightuserdata(L, (void *)(uintptr_t)b);
         lua_pushvalue(L, base);
         attribute_bind(L);
+    } else if (attribute_is_record(L, base)) {
+        value_push_null(L);
     } else {
         undefined_push_attribute(m, base, base + 1);
     }

@@ -36,6 +36,9 @@ SOURCE = """{% macro row(a, b='B') %}<td>{{ a }}</td><td>{{ b }}{{ caller() if c
 {{ request.headers.get('HOST') }} {{ request.headers['host'] }} {{ request.cookies.get('none', 'no cookie') }}
 {{ request.is_json }} {{ request.url }} {{ request.base_url }} {{ request.host }} {{ request.scheme }}
 {{ config.get('SITE_NAME') }} {{ config['SITE_NAME'] }} {{ config.NOPE is defined }} {{ config.DEBUG }}
+{{ request.blueprint }} {{ request.content_type }} {{ request.content_length }} {{ request.referrer }} {{ request.date }}
+{{ request.authorization }} {{ request.range }} {{ request.blueprint is none }} {{ request.origin is defined }}
+{{ request.max_forwards or 'none' }} {{ request.if_modified_since }} {{ request.content_encoding|default('d') }}
 {{ session.get('nothing', 'no session') }} {{ 'x' in session }} {{ g.get('x', 'no x') }} {{ 'x' in g }}
 {{ url_for('blog.show', id=3, q='a b&c', tags=['x', 'y']) }} {{ url_for('static', filename='a b/ü.css') }}
 {{ url_for('.show', id=1) }} {{ url_for('auth.login', _external=True, _scheme='https') }}

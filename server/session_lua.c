@@ -277,6 +277,44 @@ static bool is_permanent_name(lua_State *L, int index)
            strcmp(lua_tostring(L, index), "permanent") == 0;
 }
 
+/* upvalue: the name of a dict's method in Flask. Raises. */
+static int refuse_method_lua(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "cflask.misuse");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "fail");
+    lua_pushliteral(L, "flask.session has no method '%s': it is used as a table is, "
+                       "session.key or session[key], session.key = nil to remove, "
+                       "flask.session_clear() to empty it");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_call(L, 2, 0);
+    return 0;
+}
+
+/* Whether the running function is asked by a template, where these are Python's own. */
+static bool is_asked_by_template(lua_State *L)
+{
+    lua_Debug frame;
+    return lua_getstack(L, 1, &frame) && lua_getinfo(L, "S", &frame) &&
+           strcmp(frame.source, "=cflask.jinja") == 0;
+}
+
+/* The key at 2 is not there. What Flask's code would call is a function that says what to
+   do here, in place of nil; as in other tables, a value of that name goes before it. */
+static void push_missing(lua_State *L)
+{
+    static const char *const methods[] = {"get", "pop", "setdefault", "clear"};
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(key, methods[i]) == 0 && !is_asked_by_template(L)) {
+            lua_pushvalue(L, 2);
+            lua_pushcclosure(L, refuse_method_lua, 1);
+            return;
+        }
+    lua_pushnil(L);
+}
+
 /* session.key, session.permanent */
 static int index_lua(lua_State *L)
 {
@@ -292,6 +330,8 @@ static int index_lua(lua_State *L)
         lua_rawget(L, -2);
     if (is_permanent)
         lua_pushboolean(L, lua_toboolean(L, -1));
+    else if (lua_isnil(L, -1))
+        push_missing(L);
     return 1;
 }
 

@@ -669,6 +669,35 @@ describe("app.session_interface", function()
     end)
 end)
 
+describe("A dict's method that Flask's code calls on the session", function()
+    it("is an error at its line that says what to do, unless there is a value of that name", function()
+        local visit = new_app()
+        for _, name in ipairs{"get", "pop", "setdefault", "clear"} do
+            visit(function()
+                local _, message = pcall(function() return session[name](session, "user") end)
+                assert.truthy(message:find("sessions_spec.lua:%d+: flask.session has no method '"
+                                           .. name .. "'"), message)
+                assert.truthy(message:find("session.key", 1, true))
+                session[name] = "mine"
+                assert.equal("mine", session[name])
+                session[name] = nil
+                assert.is_nil(session.items)
+                return ""
+            end)
+        end
+    end)
+
+    it("is Python's own in templates", function()
+        local visit = new_app()
+        visit(function()
+            session.user = "ann"
+            assert.equal("ann no", flask.render_template_string(
+                "{{ session.get('user') }} {{ session.get('nobody', 'no') }}"))
+            return ""
+        end)
+    end)
+end)
+
 describe("client:session_transaction", function()
     it("reads and changes what the next request will see", function()
         local visit, client = new_app()

@@ -92,6 +92,19 @@ function misuse.check(value, kind, what)
     return value
 end
 
+-- What to say of an option that is not there: the one that was meant, or all that are.
+local function option_hint(word, known)
+    local near, names = misuse.nearest(word, known), {}
+    for name in pairs(known) do
+        if not near and #word > 3 and name:find(word, 1, true) then
+            near = name -- url_prefix, for prefix
+        end
+        table.insert(names, name)
+    end
+    table.sort(names)
+    return near and ("did you mean %s?"):format(near) or "it has " .. table.concat(names, ", ")
+end
+
 -- Raises unless every key of `options` is in `known` (name to true); nil stands for {}.
 -- Returns the table.
 function misuse.options(options, known, what)
@@ -104,8 +117,8 @@ function misuse.options(options, known, what)
             misuse.fail("%s takes options by name, as in {name = value}, not %s", what,
                         misuse.show(options[key]))
         elseif not known[key] then
-            misuse.fail("%s has no option %s%s", what, misuse.show(key),
-                        misuse.hint(tostring(key), known))
+            misuse.fail("%s has no option %s; %s", what, misuse.show(key),
+                        option_hint(tostring(key), known))
         end
     end
     return options

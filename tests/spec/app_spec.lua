@@ -169,6 +169,10 @@ describe("flask.Flask", function()
 
     it("names an unknown option and the one that is near", function()
         local message = failure(flask.Flask, "shop", {root_pat = "/tmp"})
+        local _, other = pcall(flask.Blueprint, "a", {prefix = "/a"})
+        assert.truthy(other:find('Blueprint has no option "prefix"; did you mean url_prefix?', 1, true))
+        _, other = pcall(flask.Blueprint, "a", {zzz = 1})
+        assert.truthy(other:find('has no option "zzz"; it has root_path, static_folder, ', 1, true))
         assert.truthy(message:find('Flask has no option "root_pat"; did you mean root_path?',
                                    1, true))
     end)

@@ -29,6 +29,12 @@ local function refuse_unbuilt(options, wrong)
     end
 end
 
+-- Whether the environment asks for debug mode.
+local function is_debug()
+    local value = core.getenv("CFLASK_DEBUG")
+    return value ~= nil and value ~= "" and value ~= "0" and value:lower() ~= "false"
+end
+
 -- How many workers serve: 0 stands for one on each processor.
 local function workers_of(options, wrong)
     local value = options.workers or "1"
@@ -37,6 +43,8 @@ local function workers_of(options, wrong)
         wrong("--workers must be a number from 1 to 256, or auto, not %s", value)
     elseif n ~= 1 and options.debug then
         wrong("--debug is for one worker: leave out --workers")
+    elseif n ~= 1 and is_debug() then
+        wrong("CFLASK_DEBUG is for one worker: leave out --workers, or set it to 0")
     end
     return n
 end
@@ -79,6 +87,9 @@ local function serve(app, options, wrong, why)
         loader.fail("%s", message)
     end
     local settings = settings_of(app, options, wrong)
+    if settings.debug and not why and workers_of(options, wrong) ~= 1 then
+        loader.fail("debug mode is for one worker, and the app turns it on: leave out --workers")
+    end
     settings.is_broken, settings.error = why ~= nil, why
     function settings.on_listening(url)
         url = core.has_colours(2) and "\27[1;36m" .. url .. "\27[0m" or url
@@ -109,12 +120,6 @@ local function prepare(options)
         core.setenv("CFLASK_DEBUG", "1")
     end
     print_to_log()
-end
-
--- Whether the environment asks for debug mode.
-local function is_debug()
-    local value = core.getenv("CFLASK_DEBUG")
-    return value ~= nil and value ~= "" and value ~= "0" and value:lower() ~= "false"
 end
 
 -- Serves a page that tells why the app can't be loaded, until it can.
@@ -157,6 +162,12 @@ function commands.run(found, wrong)
     local why = broken.explain(raised.text)
     core.log("error", "the app can't be loaded:\n" .. why)
     return serve_broken(why, options, wrong)
+end
+
+-- Loads an app of which no request is asked: a database that is not there is not made.
+local function load_to_inspect(spec)
+    require("cflask.database").is_inspected = true
+    return loader.load(spec)
 end
 
 -- ## routes
@@ -214,7 +225,7 @@ end
 
 function commands.routes(found)
     print_to_log() -- what the app prints while it loads is no part of the list
-    local rows = core.json.array(collect(loader.load(found.app), "", {}))
+    local rows = core.json.array(collect(load_to_inspect(found.app), "", {}))
     table.sort(rows, function(a, b)
         if a.endpoint ~= b.endpoint then
             return a.endpoint < b.endpoint
@@ -235,7 +246,7 @@ end
 -- ## check
 
 function commands.check(found)
-    return require("cflask.check").report(loader.load(found.app), found.options.json)
+    return require("cflask.check").report(load_to_inspect(found.app), found.options.json)
 end
 
 -- ## shell

@@ -3,7 +3,8 @@ local core = require "cflask.core"
 local misuse = require "cflask.misuse"
 local paths = require "cflask.paths"
 
-local database = {}
+-- is_inspected: the app is loaded to be looked at, not to be served, and leaves no files behind.
+local database = {is_inspected = false}
 
 local USAGE = "as in: cflask-lua APP db migrate | status | shell"
 
@@ -173,7 +174,7 @@ function database.open(app, url, options)
             own[name] = value
         end
     end
-    local db = require("cflask.sqlite").open(path, own)
+    local db = require("cflask.sqlite").open(path, own, database.is_inspected)
     app._database, app._migrations = db, paths.join(app.root_path, folder)
     db._root, db._migrations = app.root_path, folder
     app:cli("db", function(word) return command(app, db, word) end,

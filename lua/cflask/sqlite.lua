@@ -115,18 +115,7 @@ local function pragma_text(options)
     return table.concat(lines, "\n")
 end
 
--- sqlite.open(path, {readonly=, synchronous=, timeout=, readers=, waiting=, statements=,
--- pragmas=}): the database in that file, made when it is not there; ":memory:" is one in
--- memory. Raises sqlite.Error.
-function sqlite.open(path, options)
-    misuse.check(path, "string", "the path of sqlite.open")
-    if options ~= nil then
-        misuse.check(options, "table", "the options of sqlite.open")
-    end
-    if path:find("%z") then
-        misuse.fail("the path of sqlite.open has a NUL in it")
-    end
-    options = check_options(options)
+local function open_handle(path, options)
     local handle, code, message = core.open(path, {
         readonly = options.readonly, pragmas = pragma_text(options), timeout = options.timeout,
         readers = options.readers, waiting = options.waiting, statements = options.statements,
@@ -135,15 +124,55 @@ function sqlite.open(path, options)
     if not handle then
         fail(nil, code, message .. ": " .. path)
     end
-    return setmetatable({
-        path = path, _handle = handle, _timeout = options.timeout,
+    return handle
+end
+
+-- A database that is opened by its first use, and is a Database from then on.
+local Unopened = {}
+
+function Unopened.__index(db, key)
+    db._handle = open_handle(db.path, db._options)
+    db._options = nil
+    return setmetatable(db, Database)[key]
+end
+
+-- Whether opening the file would make it, as far as one can see before.
+local function is_to_be_made(path)
+    return path ~= ":memory:" and not flask_core.is_file(path)
+        and flask_core.is_dir(paths.folder(path))
+end
+
+-- sqlite.open(path, {readonly=, synchronous=, timeout=, readers=, waiting=, statements=,
+-- pragmas=}): the database in that file, made when it is not there; ":memory:" is one in
+-- memory. Raises sqlite.Error. `makes_late`, ours: a file that is not there is made by the
+-- first use.
+function sqlite.open(path, options, makes_late)
+    misuse.check(path, "string", "the path of sqlite.open")
+    if options ~= nil then
+        misuse.check(options, "table", "the options of sqlite.open")
+    end
+    if path:find("%z") then
+        misuse.fail("the path of sqlite.open has a NUL in it")
+    end
+    options = check_options(options)
+    local db = {
+        path = path, _timeout = options.timeout,
         _last = setmetatable({}, {__mode = "k"}), -- by coroutine: {changes, id}
-    }, Database)
+    }
+    if makes_late and not options.readonly and is_to_be_made(path) then
+        pragma_text(options) -- its errors
+        db._options = options
+        return setmetatable(db, Unopened)
+    end
+    db._handle = open_handle(path, options)
+    return setmetatable(db, Database)
 end
 
 function Database:__tostring()
     return "database " .. self.path
 end
+
+Unopened.__tostring = Database.__tostring
 
 -- db:close(): ends all connections; what runs is waited for. Later use is an error.
 function Database:close()

@@ -54,6 +54,33 @@ end
 
 local function page() return "page" end
 
+describe("check, and routes", function()
+    it("leave no database behind that was not there, nor hide one that can't be made", function()
+        if not pcall(require, "cflask.sqlite") then
+            return
+        end
+        local app = 'local app = require("cflask").Flask(...)\n'
+            .. 'local db = app:database("sqlite:%s")\n%s\n'
+            .. 'app:get("/", function() return db:one("SELECT 1 AS n") end)\nreturn app\n'
+        local place = folder .. "/shop.db"
+        write("app.lua", app:format("shop.db", ""))
+        for _, command in ipairs{"check", "routes"} do
+            local output = run(command .. " app.lua")
+            assert.is_nil(output:find("traceback", 1, true), output)
+            assert.is_false(core.is_file(place))
+        end
+        write("app.lua", app:format("shop.db", 'db:exec("CREATE TABLE item (name TEXT)")\n'
+            .. 'print(tostring(db), db:one("SELECT count(*) AS n FROM item").n)'))
+        local output, status = run("check app.lua")
+        assert.truthy(output:find("shop.db\t0", 1, true), output)
+        assert.is_true(core.is_file(place))
+        write("app.lua", app:format("missing/shop.db", ""))
+        output, status = run("check app.lua")
+        assert.equal(1, status)
+        assert.truthy(output:find("missing/shop.db", 1, true), output)
+    end)
+end)
+
 describe("A secret", function()
     it("can be guessed when it is short, well known or all the same", function()
         for _, secret in ipairs{

@@ -144,6 +144,18 @@ describe("wrong use", function()
     end)
 end)
 
+describe("Debug mode", function()
+    it("is for one worker, wherever it is turned on", function()
+        local output, status = run("hello.lua --workers 2", "CFLASK_DEBUG=1")
+        assert.equal(2, status)
+        assert.truthy(output:find("CFLASK_DEBUG is for one worker", 1, true), output)
+        output, status = run("own.lua --workers 2 --port 0", [[
+            sed 's/return app/app.debug = true return app/' hello.lua > own.lua; timeout 20]])
+        assert.equal(1, status)
+        assert.truthy(output:find("debug mode is for one worker", 1, true), output)
+    end)
+end)
+
 describe("cflask-lua test where there are no tests", function()
     it("is told so in one line, with exit status 2", function()
         local output, status = run("test", "mkdir -p empty && cd empty &&")

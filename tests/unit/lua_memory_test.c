@@ -1,4 +1,7 @@
+#include "base/lua_compat.h"
 #include <stdlib.h>
+
+#if LUA_VERSION_NUM >= 504
 
 static int n_failing; /* calls of realloc that find no memory */
 
@@ -11,6 +14,7 @@ static void *try_realloc(void *p, size_t size)
 }
 
 #define realloc try_realloc
+#endif
 #include "base/lua_memory.c"
 #undef realloc
 

@@ -64,6 +64,8 @@ app:before_serving(function()
         -- cflask-lua apps/blog db migrate
         database.migrate(app)
         seed.unless_used(app)
+    else
+        database.check(app)
     end
 end)
 
@@ -76,8 +78,11 @@ end, "adds sample users, posts and comments: seed [PASSWORD]")
 -- The first admin can't be made by another admin.
 app:cli("role", function(name, role)
     local user = name and users.by_name(name)
-    if not user or not users.ROLES[role or ""] then
+    if not users.ROLES[role or ""] then
         print("usage: cflask-lua apps/blog role NAME writer|editor|admin")
+        return 2
+    elseif not user then
+        print("there is no user " .. name)
         return 2
     elseif not users.set_role(user.id, role) then
         print(user.name .. " is the last admin")

@@ -12,4 +12,14 @@ function database.migrate(app)
     return app:database():migrate()
 end
 
+-- Outside of debug mode the server does not start on a database that the code is ahead of.
+function database.check(app)
+    for _, migration in ipairs(app:database():migrations()) do
+        if not migration.applied_at then
+            error(migration.name .. " has not been applied to the database: "
+                  .. "cflask-lua apps/blog db migrate does it", 0)
+        end
+    end
+end
+
 return database

@@ -63,8 +63,26 @@ describe("the admin of the blog", function()
         assert.equal("cleo is admin now\n", r.output)
         assert.equal(0, runner:invoke{"role", "root", "writer"}.exit_code)
         assert.equal(1, runner:invoke{"role", "cleo", "writer"}.exit_code)
-        assert.equal(2, runner:invoke{"role", "zoe", "admin"}.exit_code)
+        r = runner:invoke{"role", "zoe", "admin"}
+        assert.equal("there is no user zoe\n", r.output)
+        assert.equal(2, r.exit_code)
         assert.equal(2, runner:invoke{"role"}.exit_code)
+    end)
+end)
+
+describe("the blog's database", function()
+    it("keeps the server from its start while it lacks a migration", function()
+        local blog = site.new()
+        blog.app:app_context(function()
+            local database = require "database"
+            database.check(blog.app)
+            blog.app:database():exec("DELETE FROM cflask_migrations WHERE number = 4")
+            local is_fine, message = pcall(database.check, blog.app)
+            assert.is_false(is_fine)
+            assert.equal("004_api_tokens.sql has not been applied to the database: "
+                         .. "cflask-lua apps/blog db migrate does it", message)
+        end)
+        blog:close()
     end)
 end)
 

@@ -1,4 +1,5 @@
-/* Fuzzes cookie.c: any Cookie field parses, to valid UTF-8; any cookie that is accepted
+/* Fuzzes cookie.c: any Cookie field parses, to valid UTF-8, and the first cookie of each
+   name is found by itself; any cookie that is accepted
    for sending is free of control characters and reads back as the same value. */
 #include "base/utf8.h"
 #include "cookie.h"
@@ -11,6 +12,17 @@ static void check(bool is_right)
         abort();
 }
 
+static void find(struct arena *a, struct str field, const struct pairs *list,
+                 struct str name)
+{
+    struct str found = {NULL, 0};
+    size_t i = 0;
+    while (!str_eq(list->items[i].name, name))
+        i++;
+    check(cookie_find(a, field, name, &found) == 0);
+    check(found.p && str_eq(found, list->items[i].value));
+}
+
 static void parse(struct str field)
 {
     struct arena a = {0};
@@ -19,6 +31,8 @@ static void parse(struct str field)
     for (size_t i = 0; i < list.n; i++)
         check(list.items[i].name.n && utf8_is_valid(list.items[i].name) &&
               utf8_is_valid(list.items[i].value));
+    for (size_t i = 0; i < list.n && i < 20; i++)
+        find(&a, field, &list, list.items[i].name);
     arena_free(&a);
 }
 

@@ -89,7 +89,7 @@ static void gathering(void **state)
     run_chunk(
         "local log = {}\n"
         "local a, b, c = gather{\n"
-        "  function() sleep(0.02) log[#log + 1] = 'a' return 'A', 'dropped' end,\n"
+        "  function() sleep(0.3) log[#log + 1] = 'a' return 'A', 'dropped' end,\n"
         "  function() log[#log + 1] = 'b' end,\n"
         "  function() sleep(0.01) log[#log + 1] = 'c' return false end}\n"
         "same(a, 'A') same(b, nil) same(c, false) same(table.concat(log), 'bca')\n"

@@ -198,9 +198,25 @@ static void wait_for_end(struct serving *s)
     }
 }
 
-/* Before the start is announced: whoever reads that may stop us at once. */
+/* What event_free brings back later: a signal that comes again is ignored then, as the
+   master ends us when what runs takes too long. Set before the event is added: between
+   event_free and a call of signal the default would end us. */
+static void ignore_signals(void)
+{
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
+/* Before the start is announced: whoever reads that may stop us at once. Blocked
+   meanwhile, so that none is lost while it is ignored. */
 static void catch_signals(struct serving *s)
 {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    if (link_has_master())
+        ignore_signals();
     s->interrupt = evsignal_new(base, SIGINT, on_interrupt, s);
     s->terminate = evsignal_new(base, SIGTERM, on_terminate, s);
     s->hangup = evsignal_new(base, SIGHUP, on_hangup, s);
@@ -209,6 +225,7 @@ static void catch_signals(struct serving *s)
     event_add(s->interrupt, NULL);
     event_add(s->terminate, NULL);
     event_add(s->hangup, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void free_signals(struct serving *s)
@@ -216,11 +233,6 @@ static void free_signals(struct serving *s)
     struct event *events[] = {s->interrupt, s->terminate, s->hangup, s->look};
     for (int i = 0; i < 4; i++)
         event_free(events[i]);
-    if (link_has_master()) { /* which ends us when what comes takes too long */
-        signal(SIGINT, SIG_IGN);
-        signal(SIGTERM, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
-    }
 }
 
 /* ---- generations ---- */

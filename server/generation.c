@@ -181,20 +181,6 @@ static int call(lua_State *L, lua_CFunction fn, void *arg, struct buf *error)
 
 /* ---- loading ---- */
 
-/* The collector begins again when there is as much garbage as is in use. A small app's
-   few hundred kilobytes would be marked every few dozen requests: it may leave more. An
-   app that has set the pause itself knows better. */
-static void set_collector(lua_State *L)
-{
-    enum { LUAS_OWN = 200, MOST = 400, GARBAGE = 2048 /* kB */ };
-    int pause = 100 + 100 * GARBAGE / (lua_gc(L, LUA_GCCOUNT, 0) + 1);
-    if (pause <= LUAS_OWN)
-        return;
-    int was = lua_gc(L, LUA_GCSETPAUSE, pause < MOST ? pause : MOST);
-    if (was != LUAS_OWN)
-        lua_gc(L, LUA_GCSETPAUSE, was);
-}
-
 static struct generation *wrap(lua_State *L)
 {
     struct generation *g = calloc(1, sizeof *g);
@@ -208,7 +194,6 @@ static struct generation *wrap(lua_State *L)
     lua_pop(L, 1);
     g->context = (struct context){g->app, NULL, LUA_NOREF};
     options_defaults(&g->options);
-    set_collector(L);
     return g;
 }
 

@@ -159,24 +159,6 @@ static void every_byte_is_escaped_or_stays(void **state)
         "end\n");
 }
 
-/* Though its machine waits for a finalizer: a weak key would stay with what that holds.
- */
-static void a_render_that_has_ended_holds_nothing(void **state)
-{
-    (void)state;
-    run_with_prelude("local weak = setmetatable({}, {__mode = 'k'})\n"
-                     "local function show()\n"
-                     "  local rows = {1, 2}\n"
-                     "  weak[rows] = true\n"
-                     "  same('12', render('{% for r in rows %}{{ r }}{% endfor %}',\n"
-                     "    {rows = rows}))\n"
-                     "end\n"
-                     "show()\n"
-                     "assert(next(weak))\n"
-                     "collectgarbage()\n"
-                     "assert(not next(weak))\n");
-}
-
 static void errors_have_a_place(void **state)
 {
     (void)state;
@@ -282,7 +264,6 @@ int main(void)
         cmocka_unit_test(modules_give_macros_to_lua),
         cmocka_unit_test(markup_escapes_what_is_joined_to_it),
         cmocka_unit_test(every_byte_is_escaped_or_stays),
-        cmocka_unit_test(a_render_that_has_ended_holds_nothing),
         cmocka_unit_test(errors_have_a_place),
         cmocka_unit_test(streams_give_chunks),
         cmocka_unit_test(nothing_grows_without_end),

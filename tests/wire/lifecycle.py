@@ -309,28 +309,3 @@ def _(t):
         fails(run("run", APP, "--unix", file.name), 1, file.name)
         if not os.path.exists(file.name):
             raise Failure("the file is gone")
-
-
-COLLECTOR = """%s
-local app = require("cflask").Flask("collector")
-app:get("/", function()
-    return tostring(collectgarbage("setpause", 200)) -- what it was
-end)
-return app
-"""
-
-
-def pause(t, line):
-    """The pause of Lua's collector in an app that begins with the line."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(COLLECTOR % line)
-        file.flush()
-        return int(t.get(b"/", t.serve(app=file.name)).body)
-
-
-@case("A small app may have more garbage than it keeps; its own word on it stays")
-def _(t):
-    check(200 < pause(t, "") <= 400, "a small app's pause is Lua's own")
-    equal(pause(t, "collectgarbage('setpause', 152)"), 152, "the pause that the app has set")
-    equal(pause(t, "large = {} for i = 1, 50000 do large[i] = {i} end"), 200,
-          "the pause of an app of some megabytes")

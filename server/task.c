@@ -172,9 +172,29 @@ static enum outcome refuse_yield(struct task *t)
     return fail(t, "attempt to yield from outside a coroutine");
 }
 
-/* It has passed HANDLER_CPU_LIMIT, wherever it stands: nothing of it runs on. */
+/* Ends the wait and the children; the coroutine is left as it is. */
+static void drop_work(struct task *t)
+{
+    if (t->state == TASK_READY)
+        leave_ready_queue(t);
+    if (t->cancel)
+        t->cancel(t);
+    t->cancel = NULL;
+    if (t->timer)
+        event_free(t->timer);
+    t->timer = NULL;
+    while (t->children) {
+        struct task *child = t->children;
+        task_end(child);
+        child->release(child);
+    }
+}
+
+/* It has passed HANDLER_CPU_LIMIT, wherever it stands: nothing of it runs on, and what it
+   has just begun to wait for must not wake who answers for it. */
 static enum outcome end_over(struct task *t, int status)
 {
+    drop_work(t);
     if (status == LUA_OK)
         lua_settop(t->co, 0);
     return fail(t, "HANDLER_CPU_LIMIT is used up");
@@ -292,24 +312,6 @@ static void leave_parent(struct task *t)
     if (t->next_child)
         t->next_child->at_child = t->at_child;
     t->parent = NULL;
-}
-
-/* Ends the wait and the children; the coroutine is left as it is. */
-static void drop_work(struct task *t)
-{
-    if (t->state == TASK_READY)
-        leave_ready_queue(t);
-    if (t->cancel)
-        t->cancel(t);
-    t->cancel = NULL;
-    if (t->timer)
-        event_free(t->timer);
-    t->timer = NULL;
-    while (t->children) {
-        struct task *child = t->children;
-        task_end(child);
-        child->release(child);
-    }
 }
 
 void task_stop(struct task *t)

@@ -176,6 +176,38 @@ static void a_hook_is_called_after_errors_out_of_one(void **state)
     task_end(&t);
 }
 
+static int n_cancelled;
+
+static void count_cancel(struct task *t)
+{
+    (void)t;
+    n_cancelled++;
+}
+
+/* Passes the limit and waits, with no instruction in between. */
+static int over_and_wait_lua(lua_State *co)
+{
+    task_current()->budget.is_over = true;
+    task_current()->cancel = count_cancel;
+    return task_park(co);
+}
+
+static void what_is_over_waits_for_nothing(void **state)
+{
+    (void)state;
+    struct task t;
+    n_cancelled = 0;
+    assert_int_equal(task_init(&t, L, &context, ignore), 0);
+    lua_pushcfunction(t.co, over_and_wait_lua);
+    assert_int_equal(task_resume(&t, 0), OUTCOME_FAILED);
+    assert_int_equal(n_cancelled, 1);
+    task_renew(&t);
+    load(&t, "return");
+    assert_int_equal(task_resume(&t, 0), OUTCOME_DONE);
+    task_end(&t);
+    assert_int_equal(n_cancelled, 1);
+}
+
 static int over_lua(lua_State *co)
 {
     (void)co;
@@ -221,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_no_task_computes_counts_for_none),
         cmocka_unit_test(somebodys_hook_is_put_back),
         cmocka_unit_test(what_is_over_runs_no_more),
+        cmocka_unit_test(what_is_over_waits_for_nothing),
         cmocka_unit_test(a_hook_is_called_after_errors_out_of_one),
 #endif
     };

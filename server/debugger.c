@@ -179,15 +179,6 @@ static int is_on_lua(lua_State *L)
     return 1;
 }
 
-/* has_room() -> whether the caller's stack has not overflown. What runs on one that has
-   may meet the collector, whose finalizers have no room there: what they would free stays. */
-static int has_room_lua(lua_State *L)
-{
-    enum { MORE_THAN_AN_OVERFLOWN_ONE_HAS = 400 }; /* Lua adds 200 for error handlers */
-    lua_pushboolean(L, lua_checkstack(L, MORE_THAN_AN_OVERFLOWN_ONE_HAS));
-    return 1;
-}
-
 /* require "cflask.inner_frames".note(private, co, raised) */
 static int note_child_lua(lua_State *L)
 {
@@ -359,7 +350,6 @@ void debugger_push_library(lua_State *L)
                                          {"cookie", cookie_lua},
                                          {"visitor", visitor_lua},
                                          {"is_on", is_on_lua},
-                                         {"has_room", has_room_lua},
                                          {"release", release_lua},
                                          {"close", close_lua},
                                          {"template_frames", template_frames_lua},

@@ -59,18 +59,13 @@ end
 
 local resume, create = core.resume or coroutine.resume, coroutine.create
 
-local function note_all(raised, handler)
-    local co, private = coroutine.running(), core.private()
-    resume(create(function() inner.note(private, co, raised, handler, xpcall) end))
-end
-
 -- The message handler. Levels are counted from outside, so that they don't depend on how deep
 -- the counting is. An overflown stack has no room for that: the error goes on all the same.
 local function keep(raised)
-    local is_fine, has_room = pcall(core.debugger.has_room)
-    if is_fine and has_room then
-        pcall(note_all, raised, keep)
-    end
+    pcall(function()
+        local co, private = coroutine.running(), core.private()
+        resume(create(function() inner.note(private, co, raised, keep, xpcall) end))
+    end)
     return raised
 end
 

@@ -42,9 +42,9 @@ struct app {
     int n_mounts;
     const bool *signals;           /* see signals_of */
     struct session_kept *sessions; /* made at the first use of a session */
-    int session_names;             /* see session_lua.c */
-    bool has_session_store;        /* app.session_interface is set */
-    bool is_closed;                /* registration is over: the plans are there */
+    int session_names; /* registry reference of session_lua.c's names, or LUA_NOREF */
+    bool has_session_store; /* app.session_interface is set */
+    bool is_closed;         /* registration is over: the plans are there */
 };
 
 /* Closes registration (app:_close in Lua) if that has not been done. Runs Lua and may

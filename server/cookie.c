@@ -206,7 +206,7 @@ static struct str samesite_name(struct str s)
 {
     static const struct str names[] = {{"Lax", 3}, {"Strict", 6}, {"None", 4}};
     for (size_t i = 0; i < 3; i++)
-        if (s.n == names[i].n && str_ieq(s, names[i]))
+        if (str_ieq(s, names[i]))
             return names[i];
     return (struct str){NULL, 0};
 }

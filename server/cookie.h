@@ -45,8 +45,8 @@ int cookie_format(struct buf *out, const struct cookie *c, int64_t now, struct f
    is formatted once. All zeros at first. */
 struct cookie_frame {
     struct cookie cookie; /* of which it is made; its strings lie in `text` */
-    struct buf text;      /* the value, and those strings behind it */
-    size_t before, n;     /* bytes of the value, and of these before the cookie's own */
+    struct buf text;      /* the field's value, and those strings behind it */
+    size_t n, before; /* bytes of the field's value; of these before the cookie's own */
 };
 
 /* Makes it that of a cookie without times, whose value is left aside, unless it is

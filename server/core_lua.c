@@ -362,6 +362,15 @@ static int open_core(lua_State *L)
     return 1;
 }
 
+void core_push_function(lua_State *L, const char *module, const char *name)
+{
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, name);
+    lua_replace(L, -2);
+}
+
 void core_open(lua_State *L)
 {
     luaL_openlibs(L);

@@ -8,4 +8,7 @@
    cflask.core. May raise: call it protected. */
 void core_open(lua_State *L);
 
+/* Pushes a function of a Lua module, which is loaded if it has not been. May raise. */
+void core_push_function(lua_State *L, const char *module, const char *name);
+
 #endif

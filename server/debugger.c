@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "base/random.h"
+#include "core_lua.h"
 #include "dispatch.h"
 #include "jinja/jinja.h"
 #include "locals_lua.h"
@@ -183,10 +184,7 @@ static int is_on_lua(lua_State *L)
 static int note_child_lua(lua_State *L)
 {
     struct task *t = lua_touserdata(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.inner_frames");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "note");
+    core_push_function(L, "cflask.inner_frames", "note");
     locals_push_private(L, t->context);
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->ref);
     lua_checkstack(t->co, 1);

@@ -227,10 +227,7 @@ static int load_lua(lua_State *L)
     const struct loading *loading = lua_touserdata(L, 1);
     const struct words *words = loading->words;
     core_open(L);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.cli");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "load");
+    core_push_function(L, "cflask.cli", "load");
     lua_createtable(L, words->argc, 1);
     for (int i = 0; i < words->argc; i++) {
         lua_pushstring(L, words->argv[i]);
@@ -271,10 +268,7 @@ static int load_limited(lua_State *L, const struct loading *loading, struct buf 
 static int list_lua(lua_State *L)
 {
     struct buf *list = lua_touserdata(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.watched");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "list");
+    core_push_function(L, "cflask.watched", "list");
     lua_call(L, 0, 1);
     struct str text;
     text.p = lua_tolstring(L, -1, &text.n);
@@ -372,10 +366,7 @@ static int start_lua(lua_State *L)
 static int explain_lua(lua_State *L)
 {
     struct buf *error = lua_touserdata(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.broken");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "explain");
+    core_push_function(L, "cflask.broken", "explain");
     lua_pushlstring(L, error->p, error->n);
     lua_call(L, 1, 1);
     struct str text;

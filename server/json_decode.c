@@ -14,8 +14,7 @@ struct reader {
     const char *start, *p, *end;
     struct fault *fault;
     int depth;
-    int mark; /* stack index of the metatable that marks lists, or of nil till one is met
-               */
+    int mark; /* stack index of lists' metatable, or of nil so far */
     struct scratch scratch;
 };
 

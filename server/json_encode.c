@@ -16,8 +16,7 @@ struct writer {
     const struct json_style *style;
     size_t n; /* bytes in scratch */
     struct scratch scratch;
-    int mark; /* stack index of the metatable that marks lists, or of nil till one is met
-               */
+    int mark;                   /* stack index of lists' metatable, or of nil so far */
     int replacements;           /* calls of __tojson within one another */
     const void *milestones[10]; /* the tables on levels 1, 2, 4, ... 512 */
 };
@@ -498,14 +497,11 @@ static __attribute__((noinline)) void sort_pairs(struct writer *w, const struct 
 static bool write_pairs_sorted(struct writer *w, struct level *at, int index)
 {
     unsigned char order[SMALL_DICT];
-    int base = lua_gettop(w->L) + 1, type = LUA_TNONE;
+    int base = lua_gettop(w->L) + 1;
     int n = push_pairs(w->L, index);
     if (n < 0)
         return write_pairs_by_list(w, at, index);
-    if (n == 1)
-        check_key(w, at, base, &type), order[0] = 0;
-    else
-        sort_pairs(w, at, base, n, order);
+    sort_pairs(w, at, base, n, order);
     for (int i = 0; i < n; i++)
         write_pair(w, at, base + 2 * order[i], i == 0);
     lua_settop(w->L, base - 1);

@@ -1,6 +1,7 @@
 /* Tables of options that stand for Python's keyword arguments. */
 #include "keywords.h"
 
+#include "core_lua.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -18,10 +19,7 @@ static bool is_known(lua_State *L, int index, const char *const *names)
 /* Lua's own check, which finds the key again and words the error. */
 static void raise(lua_State *L, int index, const char *const *names, const char *what)
 {
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.misuse");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "options");
+    core_push_function(L, "cflask.misuse", "options");
     lua_pushvalue(L, index);
     lua_newtable(L);
     for (; *names; names++) {

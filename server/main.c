@@ -22,10 +22,7 @@ static int run(lua_State *L)
     int argc = (int)lua_tointeger(L, 1);
     char **argv = lua_touserdata(L, 2);
     core_open(L);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.cli");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "main");
+    core_push_function(L, "cflask.cli", "main");
     lua_createtable(L, argc, 1);
     for (int i = 0; i < argc; i++) {
         lua_pushstring(L, argv[i]);

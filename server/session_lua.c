@@ -5,6 +5,7 @@
 #include "app.h"
 #include "base/value.h"
 #include "cookie.h"
+#include "core_lua.h"
 #include "log.h"
 #include "request_lua.h"
 #include "response_lua.h"
@@ -14,7 +15,7 @@
 /* ---- config ---- */
 
 /* In the order in which they are asked for: to read a session, up to the cookie's name;
-   to write one, from the lifetime on. */
+   to write one, from that on; the rest is rarely needed. */
 /* clang-format off */
 enum key {
     SECRET_KEY = 1, SECRET_KEY_FALLBACKS, MOST_INFLATED, LIFETIME, COOKIE_NAME,
@@ -280,10 +281,7 @@ static bool is_permanent_name(lua_State *L, int index)
 /* upvalue: the name of a dict's method in Flask. Raises. */
 static int refuse_method_lua(lua_State *L)
 {
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "cflask.misuse");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "fail");
+    core_push_function(L, "cflask.misuse", "fail");
     lua_pushliteral(L, "flask.session has no method '%s': it is used as a table is, "
                        "session.key or session[key], session.key = nil to remove, "
                        "flask.session_clear() to empty it");
@@ -529,10 +527,9 @@ static size_t add_framed(lua_State *L, struct response *r, struct cookie_frame *
                          const struct cookie *cookie)
 {
     struct fault fault;
-    struct str text = {NULL, 0};
     if (cookie_frame_set(frame, cookie, &fault) < 0)
         raise(L, &fault);
-    text = cookie_framed(frame, &r->arena, cookie->value);
+    struct str text = cookie_framed(frame, &r->arena, cookie->value);
     if (!text.p)
         luaL_error(L, "out of memory");
     if (response_put_field(r, STR("Set-Cookie"), text, &fault) < 0)

@@ -5,6 +5,7 @@
    for the debugger, and the next call gets a fresh one. */
 #include "task.h"
 
+#include "core_lua.h"
 #include "jinja/jinja.h"
 #include <assert.h>
 #include <event2/event.h>
@@ -338,10 +339,7 @@ void task_end(struct task *t)
 static int tostring_lua(lua_State *L)
 {
     if (lua_istable(L, 1) && !luaL_getmetafield(L, 1, "__tostring")) {
-        lua_getglobal(L, "require");
-        lua_pushliteral(L, "cflask.inspect");
-        lua_call(L, 1, 1);
-        lua_getfield(L, -1, "brief");
+        core_push_function(L, "cflask.inspect", "brief");
         lua_pushvalue(L, 1);
         lua_call(L, 1, 1);
         return 1;

@@ -368,12 +368,12 @@ static void child_over(struct child *c, bool has_failed)
     } else {
         if (c->group->gives_all)
             disarm(c->group->parent);
-        if (has_failed)
+        if (has_failed) {
             debugger_note_child(&c->task);
-        if (has_failed)
             group_fail(c->group, c->task.co);
-        else
+        } else {
             group_done(c->group, c);
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 /* HTML escaping: & < > ' " as MarkupSafe writes them. */
+#include "base/words.h"
 #include "jinja/values.h"
 #include <endian.h>
 
@@ -8,29 +9,19 @@ static const unsigned char special[256] = {
 static const struct str replacements[] = {
     {"&amp;", 5}, {"&lt;", 4}, {"&gt;", 4}, {"&#39;", 5}, {"&#34;", 5}};
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The lowest bit that is set is the highest of the first byte of the eight that is 0. */
-static uint64_t find_zero(uint64_t eight)
-{
-    return (eight - EACH(0x01)) & ~eight & EACH(0x80);
-}
-
-/* The same for the first special byte: & and ' differ in their lowest bit only, < and >
-   in the next. */
+/* The lowest bit that is set lies in the first special byte of the eight: & and ' differ
+   in their lowest bit only, < and > in the next. */
 static uint64_t find_special_of(uint64_t eight)
 {
-    return find_zero((eight | EACH(1)) ^ EACH('\'')) |
-           find_zero((eight | EACH(2)) ^ EACH('>')) | find_zero(eight ^ EACH('"'));
+    return WORD_HAS(eight | WORD_EACH(1), '\'') | WORD_HAS(eight | WORD_EACH(2), '>') |
+           WORD_HAS(eight, '"');
 }
 
 /* Where the first special byte stands, or the end. */
 static const char *find_special(const char *p, const char *end)
 {
     for (; end - p >= 8; p += 8) {
-        uint64_t eight;
-        memcpy(&eight, p, 8);
-        uint64_t found = find_special_of(le64toh(eight));
+        uint64_t found = find_special_of(le64toh(word_at(p)));
         if (found)
             return p + __builtin_ctzll(found) / 8;
     }

@@ -89,8 +89,7 @@ enum attribute_result {
 /* Whether the value is somebody's object that says of itself that it is a dict. */
 bool attribute_is_dict_like(lua_State *L, int object);
 
-/* Whether it says that it has all its attributes: one that is nil is None, not undefined.
- */
+/* Whether it says that it has all its attributes: one that is nil is None then. */
 bool attribute_is_record(lua_State *L, int object);
 
 /* object.key as Jinja looks it up (attribute, then item), or object[key] (is_item).
